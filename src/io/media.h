@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The medium behind a managed file: where its pages are and how they get into
+ * the shared memory that programs map.
+ *
+ *	direct	the pmem file is on tmpfs or hugetlbfs; its pages are the memory
+ *	image	the pmem file is anywhere, opened with libpmem2; the memory is a
+ *		memfd that is filled from it and written back to it
+ *
+ * Locks: the medium takes what it needs itself; the caller holds none. Calls
+ * that can block say so: a worker makes them only with MEDIA_NOWAIT and, on
+ * -EAGAIN, hands the operation to the helper pool, which calls again without.
+ * Offsets and lengths are bytes. Errors are -errno.
+ */
+#ifndef UDAX_IO_MEDIA_H
+#define UDAX_IO_MEDIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dax/dax.h"	/* struct dax_iomap */
+
+struct media;
+
+enum media_kind { MEDIA_DIRECT, MEDIA_IMAGE };
+
+enum media_flags {
+	MEDIA_NOWAIT	= 0x1,	/* -EAGAIN instead of blocking */
+	MEDIA_WRITE	= 0x2,	/* allocate */
+	MEDIA_PRESENT	= 0x4,	/* the fault says that the page is in the memory (MINOR) */
+	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */
+};
+
+struct media_ops {
+	const char *name;	/* "direct", "image" */
+
+	/*
+	 * The extent at @pos. PTE faults ask for one page, PMD faults for a
+	 * window at its head, and may be told a shorter length. MEDIA_WRITE
+	 * allocates; a window that is not a hole as a whole is never completed
+	 * by an allocation (as no file system does). 0 (see iomap->error) or
+	 * -EAGAIN.
+	 */
+	int (*iomap)(struct media *m, uint64_t pos, uint64_t len,
+		     unsigned int flags, struct dax_iomap *iomap);
+	/*
+	 * Makes [pos, pos+len) present in the memory, so that CONTINUE maps it:
+	 * image loads from the pmem file, direct allocates zeros, 4K at a time
+	 * where @len is one page, whatever the mount's huge= says. -ENOSPC when
+	 * the memory is full. May block.
+	 */
+	int (*fill)(struct media *m, uint64_t pos, uint64_t len, unsigned int flags);
+	/* Memory to pmem file, durable on return. Blocks. direct: nothing to do. */
+	int (*writeback)(struct media *m, uint64_t pos, uint64_t len);
+	/* The pmem file's size changed or blocks were punched: follow it. Blocks. */
+	int (*resize)(struct media *m);
+	int (*punch)(struct media *m, uint64_t pos, uint64_t len);
+	void (*close)(struct media *m);
+};
+
+struct media {
+	const struct media_ops *ops;
+	enum media_kind kind;
+	int fd;			/* the pmem file; O_RDWR where that could be had */
+	int memfd;		/* image: what programs map; else -1 */
+	bool readonly;		/* @fd is O_RDONLY: no allocation, no write-back */
+	uint64_t page_size;	/* 4K; hugetlbfs 2M: every fault is a 2M fault */
+	uint64_t dev, ino;	/* identity while it is open */
+	uint64_t size;		/* atomic; last size seen, media_size() refreshes */
+	char name[256];		/* for people: last part of its path at open */
+};
+
+/*
+ * Opens the medium of the file behind @fd (any access mode; a descriptor of the
+ * caller, dupped or reopened as needed, never closed here). -EOPNOTSUPP with a
+ * sentence in @why (@why_len bytes) when the file cannot be served. May block.
+ */
+int media_open(struct media **m, int fd, char *why, unsigned int why_len);
+void media_close(struct media *m);
+/* Fresh size of the file in bytes (fstat), also stored in m->size. */
+uint64_t media_size(struct media *m);
+/* Which medium serves this file, without opening it; or -EOPNOTSUPP. */
+int media_kind_of(int fd);
+
+#endif
