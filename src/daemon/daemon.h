@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * udaxd's objects and who owns them.
+ *
+ *	udaxd ── sessions ── session   one memory (mm) of one program: a uffd
+ *	     │                  └──── region   one mapping of a managed file
+ *	     ├── files ─────── file     one pmem file: medium, model, its regions
+ *	     ├── groups ────── group    one run (token): sums of ended sessions
+ *	     ├── workers       one event loop a CPU, serve faults, never block
+ *	     └── helpers       threads that may block: collapse, media I/O
+ *
+ * Executors are the threads that run faults: workers first, then helpers; each
+ * has an id, which indexes the per-session counters.
+ *
+ * Ranks of the locks are in lib/lock.h, what each protects beside the field.
+ */
+#ifndef UDAX_DAEMON_DAEMON_H
+#define UDAX_DAEMON_DAEMON_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/options.h"
+#include "daemon/stats.h"
+#include "dax/dax.h"
+#include "io/loop.h"
+#include "io/media.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "mm/pgtable.h"
+#include "udax/wire.h"
+
+struct udaxd;
+struct exec;
+struct worker;
+struct bracket;
+
+/* A run: all sessions with one token. Lives as long as udaxd. */
+struct group {
+	struct list_head link;		/* udaxd.groups, daemon lock */
+	uint64_t token;
+	/* All below: daemon lock. */
+	struct fault_stats ended;	/* sums of ended sessions */
+	uint64_t processes, mappings, files;	/* seen so far */
+	unsigned int sessions;		/* alive or being torn down */
+	unsigned int draining;		/* files being written back for it */
+	int keeper;			/* its keeper's socket or -1 */
+	bool escaped;			/* some mapping could not be emulated */
+};
+
+/* One pmem file that is mapped by somebody. */
+struct file {
+	struct list_head link;		/* udaxd.files, daemon lock */
+	uint64_t id;
+	unsigned int refs;		/* daemon lock */
+	bool draining;			/* daemon lock: a last write-back runs */
+	struct group *group;		/* who opened it first; for drains */
+	struct media *media;
+	struct dax_mapping mapping;	/* the model's part; own lock */
+	void *table_mem;
+	uint64_t table_size;
+	struct lock lock;		/* LOCK_RANK_FILE: the fields below */
+	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
+	unsigned int nr_regions;
+	/* The invalidate lock: faults shared, truncate and punch exclusive. */
+	bool inval_excl;
+	struct list_head inval_queue;	/* task.link: waiting for it */
+	_Atomic uint32_t inval_users;	/* shared holders, see inval.c */
+};
+
+/* One mapping, as the program's kernel has it. Immutable but for pt and dead. */
+struct region {
+	uint64_t id;
+	struct session *session;	/* holds a reference */
+	struct file *file;		/* holds a reference */
+	struct list_head file_link;	/* file.regions */
+	uint64_t start, end;		/* bytes in the program */
+	uint64_t offset;		/* of @start in the file */
+	uint32_t prot;
+	uint32_t flags;			/* UDAX_MAP_* */
+	bool wp;			/* registered with write protection */
+	_Atomic bool dead;		/* replaced or unmapped: install nothing */
+	atomic_uint refs;
+	struct pgtable pt;		/* the emulated page table of the range */
+};
+
+enum session_state { SESSION_LIVE, SESSION_ENDING };
+
+/* One memory of one program. */
+struct session {
+	struct list_head link;		/* udaxd.sessions, daemon lock */
+	uint64_t id;
+	struct udaxd *d;
+	struct group *group;
+	pid_t pid;			/* 0: a forked child not yet known */
+	int pidfd;			/* or -1 */
+	int sock;			/* or -1; home worker only */
+	int uffd;			/* or -1 */
+	uint64_t features;		/* granted by UFFDIO_API */
+	uint64_t parent;		/* session id of the parent, forked children */
+	char comm[16];
+	struct worker *home;		/* its socket and pidfd are polled there */
+	atomic_uint refs;
+	_Atomic int state;		/* enum session_state */
+	struct lock lock;		/* LOCK_RANK_SESSION: the fields below */
+	struct region **regions;	/* sorted by start, disjoint */
+	unsigned int nr_regions, max_regions;
+	bool image;			/* has or had a region of an image file */
+	/* The bracket around a change of the address space; bracket.c. */
+	_Atomic bool blocked;		/* install nothing */
+	bool reply_pending;		/* BEGIN waits for installs in flight */
+	struct udax_msg reply;		/* ... and will be answered so */
+	uint64_t dropped_start, dropped_end;	/* sleepers to wake at the end */
+	struct session_polls *polls;	/* the uffd's polls, one a worker */
+	atomic_uint nr_polls;
+	struct loop_op sock_op, pidfd_op;
+	struct loop_msg end_msg;
+	struct fault_stats **stats;	/* [udaxd.nr_execs], each one executor's */
+	_Atomic uint64_t mappings;	/* made so far */
+};
+
+struct udaxd {
+	struct udaxd_options opt;
+	const struct dax_protocol *proto;
+	struct dax_wait_table waits;
+	struct lock lock;		/* LOCK_RANK_DAEMON */
+	struct list_head sessions, files, groups;	/* under it */
+	unsigned int nr_sessions, nr_files;		/* under it */
+	uint64_t next_id;				/* under it */
+	struct list_head idle_waits;	/* struct group_wait.link, under it */
+	struct worker **workers;
+	unsigned int nr_workers;
+	struct pool *pool;
+	struct exec **execs;		/* workers', then helpers' */
+	unsigned int nr_execs;
+	struct control *control;
+	int listen;			/* data socket */
+	int dev;			/* /dev/userfaultfd or -1 */
+	uint64_t uffd_features;		/* of this kernel */
+	uint64_t started_ns;		/* CLOCK_MONOTONIC */
+	atomic_bool stopping;
+};
+
+/*
+ * For the control plane. The daemon lock is taken by the caller around any walk
+ * of d->sessions, d->files, d->groups; nothing found there may be used after it
+ * is released. A session's regions are walked under its own lock, taken inside.
+ */
+
+/* Sum of the counters of one session over all executors. Daemon lock held. */
+void session_stats(const struct session *s, struct fault_stats *into);
+/* Sum of a group: ended and live sessions. NULL group: everything. Daemon lock held. */
+void group_stats(struct udaxd *d, const struct group *g, struct fault_stats *into);
+/* NULL if no session came with that token. Daemon lock held. */
+struct group *group_find(struct udaxd *d, uint64_t token);
+
+/*
+ * Posts @w->msg to @w->loop once every session of the group whose process has
+ * ended is gone and its files are written back; at once if that is so already,
+ * or if there is no such group. @w is the caller's until the message runs.
+ * Takes the daemon lock.
+ */
+struct group_wait {
+	struct list_head link;
+	uint64_t token;
+	struct loop *loop;
+	struct loop_msg *msg;
+};
+void group_wait(struct udaxd *d, struct group_wait *w);
+/* Forgets a wait whose message has not been posted; false if it has. */
+bool group_wait_cancel(struct udaxd *d, struct group_wait *w);
+
+/* Begins a clean stop; any thread, async-signal-safe. */
+void udaxd_stop(struct udaxd *d);
+
+#endif
