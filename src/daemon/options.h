@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line of udaxd, parsed. Filled once by main() before any thread
+ * starts, constant afterwards. Strings are owned by the struct, and freed by
+ * udaxd_options_free().
+ */
+#ifndef UDAX_DAEMON_OPTIONS_H
+#define UDAX_DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct dax_protocol;
+
+enum udaxd_track { TRACK_FAST, TRACK_EXACT };
+
+enum udaxd_media { MEDIA_CHOICE_AUTO, MEDIA_CHOICE_DIRECT, MEDIA_CHOICE_IMAGE };
+
+#define UDAXD_OPTIONS_MAX_THREADS 1024
+
+struct udaxd_options {
+	char *socket;			/* data socket; never NULL when run */
+	char **pmem;			/* canonical directories, @nr_pmem of them */
+	unsigned int nr_pmem;		/* 0: any file may be served */
+	unsigned int workers;		/* 0: one for each CPU of the mask */
+	unsigned int helpers;
+	const struct dax_protocol *protocol;
+	enum udaxd_track track;
+	enum udaxd_media media;
+	int ready_fd;			/* -1: none */
+	bool exit_with_keeper;
+	bool verbose;
+};
+
+/*
+ * -1: run with @o. Else main() exits with the result at once: what there was to
+ * say has been said (0 after --help and the like, 2 for usage, on stderr). The
+ * caller frees @o in every case.
+ */
+int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv);
+void udaxd_options_free(struct udaxd_options *o);
+
+/* key=value lines: how this udaxd was built and would run. */
+void udaxd_options_dump(const struct udaxd_options *o, FILE *out);
+
+const char *udaxd_track_name(enum udaxd_track track);
+const char *udaxd_media_name(enum udaxd_media media);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/summary.h"
+
+/* Every value is below 2^63 in practice; JSON has no unsigned type. */
+static int set(json_t *o, const char *name, uint64_t value)
+{
+	return json_object_set_new(o, name, json_integer((json_int_t)value));
+}
+
+/* Absent when the histogram is empty: a quantile of nothing is not zero. */
+static int set_quantiles(json_t *o, const char *name, const struct hist *h)
+{
+	json_t *q;
+
+	if (!h->count)
+		return 0;
+	q = json_pack("{s:I,s:I,s:I}",
+		      "p50", (json_int_t)hist_quantile(h, 0.5),
+		      "p99", (json_int_t)hist_quantile(h, 0.99),
+		      "max", (json_int_t)h->max);
+	return json_object_set_new(o, name, q);
+}
+
+static json_t *faults(const struct fault_stats *s)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I}",
+			 "total", (json_int_t)(s->pte + s->pmd),
+			 "pte", (json_int_t)s->pte, "pmd", (json_int_t)s->pmd,
+			 "read", (json_int_t)s->read,
+			 "write", (json_int_t)s->write);
+}
+
+/* Every reason has its place, also when nothing fell back for it. */
+static json_t *fallbacks(const struct fault_stats *s)
+{
+	json_t *o = json_object();
+
+	for (int i = DAX_FALLBACK_NONE + 1; o && i < DAX_FALLBACK_NR; i++)
+		set(o, dax_fallback_name(i), s->fallback[i]);
+	if (o)
+		set(o, "nohuge", s->nohuge);
+	return o;
+}
+
+static json_t *results(const struct fault_stats *s)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I}",
+			 "nopage", (json_int_t)s->res_nopage,
+			 "fallback", (json_int_t)s->res_fallback,
+			 "sigbus", (json_int_t)s->res_sigbus,
+			 "needdsync", (json_int_t)s->res_needdsync,
+			 "cow", (json_int_t)s->res_cow);
+}
+
+static json_t *wakes(const struct dax_stats *d)
+{
+	return json_pack("{s:I,s:I,s:I,s:I}",
+			 "next", (json_int_t)d->wakes_next,
+			 "all", (json_int_t)d->wakes_all,
+			 "misdirected", (json_int_t)d->misdirected,
+			 "useless", (json_int_t)d->useless);
+}
+
+static int set_string(json_t *o, const char *name, const char *value)
+{
+	return value ? json_object_set_new(o, name, json_string(value)) : 0;
+}
+
+json_t *fault_stats_to_json(const struct fault_stats *s,
+			    const struct fault_summary *more)
+{
+	json_t *o = json_object(), *latency;
+	int err = 0;
+
+	if (!o)
+		return NULL;
+	err |= json_object_set_new(o, "faults", faults(s));
+	err |= set(o, "refill", s->refill);
+	err |= json_object_set_new(o, "fallback", fallbacks(s));
+	err |= json_object_set_new(o, "result", results(s));
+	err |= set(o, "waits", s->dax.waits);
+	err |= json_object_set_new(o, "wakes", wakes(&s->dax));
+	latency = json_object();
+	err |= set_quantiles(latency, "pte", &s->lat_pte);
+	err |= set_quantiles(latency, "pmd", &s->lat_pmd);
+	err |= json_object_set_new(o, "latency_ns", latency);
+	err |= set_quantiles(o, "stall_ns", &s->stall);
+	err |= set(o, "files", more->files);
+	err |= set(o, "mappings", more->mappings);
+	err |= set(o, "processes", more->processes);
+	err |= set(o, "huge_bytes", s->huge_bytes);
+	err |= set(o, "fill_bytes", s->fill_bytes);
+	err |= set(o, "writeback_bytes", s->writeback_bytes);
+	err |= set(o, "dropped", s->dropped);
+	err |= set(o, "eagain", s->eagain);
+	err |= set(o, "unknown", s->unknown);
+	err |= set_string(o, "protocol", more->protocol);
+	err |= set_string(o, "track", more->track);
+	err |= set_string(o, "media", more->media);
+	if (!err)
+		return o;
+	json_decref(o);
+	return NULL;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options of udaxd: X(id, name, argument or NULL, help). The parser, the
+ * short help and --dump-config come from this table.
+ */
+X(SOCKET, "socket", "PATH", "data socket; the control socket is PATH.ctl")
+X(PMEM, "pmem", "DIR", "serve files below DIR only (repeatable; none: any file)")
+X(WORKERS, "workers", "N", "worker threads (default: one a CPU of the affinity mask)")
+X(HELPERS, "helpers", "N", "threads for work that blocks (default: 2)")
+X(PROTOCOL, "protocol", "NAME", "fault protocol (default: 616)")
+X(TRACK, "track", "MODE", "fast: real huge mappings; exact: the kernel's fault sequence")
+X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
+X(READY_FD, "ready-fd", "FD", "write one byte to FD once the sockets listen, then close it")
+X(EXIT_WITH_KEEPER, "exit-with-keeper", NULL, "exit when the keeper of udax run hangs up")
+X(VERBOSE, "verbose", NULL, "say what happens, on stderr")
+X(DUMP_CONFIG, "dump-config", NULL, "print the configuration as key=value and exit")
+X(HELP, "help", NULL, "print this and exit")
+X(VERSION, "version", NULL, "print the version and exit")
