@@ -19,8 +19,9 @@ struct loop;
 struct loop_op;
 
 /*
- * @res: what the kernel returned (poll: the ready events, or -errno;
- * -ECANCELED after loop_cancel). @last: the operation is the caller's again.
+ * @res: poll: the ready events, or -errno; timer: -ETIME when it expired;
+ * -ECANCELED after loop_cancel(). @last: the operation is the caller's again
+ * and may be added or freed here.
  */
 typedef void loop_fn(struct loop *loop, struct loop_op *op, int res, bool last);
 
@@ -29,6 +30,10 @@ typedef void loop_fn(struct loop *loop, struct loop_op *op, int res, bool last);
 struct loop_op {
 	uint32_t magic;
 	bool armed;		/* the loop's thread only */
+	bool cancelled;		/* loop_cancel() was called, its answer is due */
+	uint8_t type;		/* the loop's own, as the rest */
+	int fd;
+	uint32_t events;
 	loop_fn *fn;
 	uint64_t ts[2];		/* timers: struct __kernel_timespec */
 };
@@ -39,23 +44,40 @@ struct loop_msg {
 	void (*fn)(struct loop *loop, struct loop_msg *msg);
 };
 
-/* 0 and a loop, or -errno. @entries: of the submission queue. @owner: back pointer. */
+/*
+ * 0 and a loop, or -errno. @entries: of the submission queue. @owner: back
+ * pointer. Any thread may make a loop and add operations to it before
+ * loop_run(), as many as @entries less one; the thread that is the first to
+ * call loop_run() is the loop's thread from then on.
+ */
 int loop_new(struct loop **loop, unsigned int entries, void *owner);
+/* Not while it runs. Operations are the caller's again, without a call. */
 void loop_free(struct loop *loop);
 void *loop_owner(const struct loop *loop);
 
 void loop_op_init(struct loop_op *op, loop_fn *fn);
-/* Multishot poll for @events (POLLIN...). 0 or -errno. */
+/*
+ * Multishot poll for @events (POLLIN...): one call now if it is ready, then one
+ * for each time that it becomes ready; whoever is called reads until EAGAIN.
+ * Ends only by loop_cancel() or an error. Cancel it before @fd is closed: the
+ * poll holds the file open. 0 or -errno: -EBUSY: @op is in use, or no room.
+ */
 int loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events);
-/* One-shot timer. */
+/* One-shot timer, CLOCK_MONOTONIC, from now. 0 or -errno as loop_poll(). */
 int loop_timeout(struct loop *loop, struct loop_op *op, uint64_t ns);
-/* @op->fn runs once more with -ECANCELED and last = true. */
+/*
+ * @op->fn runs once more with -ECANCELED and last = true, later, never inside
+ * this call. -ENOENT: it is not armed.
+ */
 int loop_cancel(struct loop *loop, struct loop_op *op);
 
-/* Any thread. Wakes the loop if it sleeps. */
+/* Any thread. Wakes the loop if it sleeps. Messages run in the order posted. */
 void loop_post(struct loop *loop, struct loop_msg *msg);
 
-/* Waits for events and runs them until loop_stop(). 0 or -errno. */
+/*
+ * Waits for events and runs them until loop_stop(), which ends this or the next
+ * run. One system call a wake, no allocation. 0 or -errno.
+ */
 int loop_run(struct loop *loop);
 /* Any thread; async-signal-safe (a flag and a write to an eventfd). */
 void loop_stop(struct loop *loop);
