@@ -2,8 +2,9 @@
 # shellcheck shell=sh
 #
 # What the shell tests share: `. "${top_srcdir:-.}/tests/functions.sh"`.
-# make check sets top_srcdir and top_builddir; by hand, run a test from the top
-# of the build directory.
+# make check sets top_srcdir and top_builddir; run one test by
+# `make check TESTS=tests/e2e/fio.sh`, or by hand from the top of the build
+# directory with top_srcdir in the environment.
 #
 # A test ends with 0, with 77 if the machine lacks something (the reason is the
 # last line it prints), else it failed. Whatever it made is removed at the end,
@@ -21,8 +22,9 @@ python=/usr/bin/python3
 
 # Nothing of the caller's may change what the programs under test do.
 unset LD_PRELOAD UDAX_SOCKET UDAX_PMEM UDAX_TOKEN UDAX_REQUIRE UDAX_VERBOSE
+PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
-export LC_ALL
+export LC_ALL PATH
 
 skip () {
 	echo "SKIP: $*"
@@ -163,9 +165,11 @@ hashes () {
 
 # native_and_udax DIR CMD...: runs `sh -c CMD` natively in DIR/native and under
 # udax in DIR/udax, with these as working directory and as $W; then what it
-# printed on stdout and stderr, its exit status and its files (less those of
-# the names in $ignore) must be the same in both. Sets $status.
+# printed on stdout and stderr (edited by the sed script $filter), its exit status
+# and its files (less those of the names in $ignore) must be the same in both.
+# Sets $status.
 ignore=
+filter=
 native_and_udax () {
 	base=$1
 	mkdir -p "$base/native" "$base/udax"
@@ -192,7 +196,9 @@ native_and_udax () {
 }
 
 same_output () {
-	diff -u "$scratch/native.$1" "$scratch/udax.$1" ||
+	sed "${filter:-}" "$scratch/native.$1" >"$scratch/native.cmp"
+	sed "${filter:-}" "$scratch/udax.$1" >"$scratch/udax.cmp"
+	diff -u "$scratch/native.cmp" "$scratch/udax.cmp" ||
 		fail "std$1 differs from a native run's"
 }
 

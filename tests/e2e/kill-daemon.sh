@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# The daemon is killed: a program on a direct medium goes on with the right data
+# and one line on stderr says so.
+
+. "${top_srcdir:-.}/tests/functions.sh"
+requires_uffd
+mapper=$top_builddir/mapper
+mkdir "$scratch/p"
+mkfifo "$scratch/in"
+
+daemon=
+stop_daemon () {
+	test -z "$daemon" || kill -9 "$daemon" 2>/dev/null
+}
+cleanup_fn stop_daemon
+"$top_builddir/udaxd" --socket "$scratch/sock" --pmem "$scratch/p" &
+daemon=$!
+wait_for test -S "$scratch/sock"
+
+udax run --daemon "$scratch/sock" --pmem "$scratch/p" -- "$mapper" "$scratch/p/f" \
+	size 8m map 0 8m rw fill 0 3m 1 wait ready check 0 3m 1 zero 3m 5m \
+	fill 2m 6m 2 check 0 2m 1 check 2m 6m 2 \
+	fork check 2m 6m 2 put 0 77 \
+	<"$scratch/in" >"$scratch/out" 2>"$scratch/err" &
+run=$!
+exec 3>"$scratch/in"
+wait_for grep -q ready "$scratch/out"
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null
+daemon=
+echo go >&3
+exec 3>&-
+wait $run
+is=$?
+cat "$scratch/err"
+expect_status $is 0
+"$mapper" "$scratch/p/f" map 0 8m r check 8 8184 1 check 2m 6m 2 ||
+	fail "the file is wrong"
+grep -qi 'daemon\|udaxd' "$scratch/err" || fail "nothing said on stderr"
