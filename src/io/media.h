@@ -41,20 +41,32 @@ struct media_ops {
 	 * allocates; a window that is not a hole as a whole is never completed
 	 * by an allocation (as no file system does). 0 (see iomap->error) or
 	 * -EAGAIN.
+	 *
+	 * One page: what is not in the memory is reported as MAPPED|NEW for
+	 * MEDIA_WRITE without an allocation if direct: the caller's ZEROPAGE, or
+	 * fill(), allocates it. A window reported MAPPED with 2M is in the
+	 * memory as a whole if direct, cleared, and may be collapsed.
+	 * A hugetlbfs file does not tell holes: without PRESENT or ABSENT the
+	 * answer is MAPPED, and CONTINUE (EFAULT) has the last word.
 	 */
 	int (*iomap)(struct media *m, uint64_t pos, uint64_t len,
 		     unsigned int flags, struct dax_iomap *iomap);
 	/*
 	 * Makes [pos, pos+len) present in the memory, so that CONTINUE maps it:
 	 * image loads from the pmem file, direct allocates zeros, 4K at a time
-	 * where @len is one page, whatever the mount's huge= says. -ENOSPC when
-	 * the memory is full. May block.
+	 * where @len is one page, whatever the mount's huge= says. Never changes
+	 * what is present. -ENOSPC when the memory is full, -EFAULT past the
+	 * end of file, -EROFS. May block, also with MEDIA_NOWAIT.
 	 */
 	int (*fill)(struct media *m, uint64_t pos, uint64_t len, unsigned int flags);
 	/* Memory to pmem file, durable on return. Blocks. direct: nothing to do. */
 	int (*writeback)(struct media *m, uint64_t pos, uint64_t len);
-	/* The pmem file's size changed or blocks were punched: follow it. Blocks. */
+	/* The pmem file's size changed: follow it. Blocks. */
 	int (*resize)(struct media *m);
+	/*
+	 * Blocks were punched or zeroed, or (@len to the end of file) moved:
+	 * what the memory holds of them is dropped. Blocks.
+	 */
 	int (*punch)(struct media *m, uint64_t pos, uint64_t len);
 	void (*close)(struct media *m);
 };

@@ -20,33 +20,31 @@ static int uffd_ioctl(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
+static int open_by_device(int dev, int flags)
+{
+	int fd = ioctl(dev, USERFAULTFD_IOC_NEW, (unsigned long)flags);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int uffd_open(int dev, bool user_mode_only)
 {
 	/* poll() reports POLLERR for a userfaultfd without O_NONBLOCK. */
-	int flags = O_CLOEXEC | O_NONBLOCK;
-	long fd;
+	int flags = O_CLOEXEC | O_NONBLOCK, fd, err;
 
 	if (user_mode_only)
 		flags |= UFFD_USER_MODE_ONLY;
 	if (dev >= 0)
-		fd = ioctl(dev, USERFAULTFD_IOC_NEW, (unsigned long)flags);
-	else
-		fd = syscall(SYS_userfaultfd, flags);
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* A userfaultfd to ask questions of, by the first way that this process has. */
-static int open_any(void)
-{
-	int fd, dev;
-
-	fd = uffd_open(-1, true);
+		return open_by_device(dev, flags);
+	fd = (int)syscall(SYS_userfaultfd, flags);
 	if (fd >= 0)
 		return fd;
+	err = -errno;
+	/* Not allowed, or filtered: the device has permissions of its own. */
 	dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
 	if (dev < 0)
-		return fd;
-	fd = uffd_open(dev, true);
+		return err;
+	fd = open_by_device(dev, flags);
 	close(dev);
 	return fd;
 }
@@ -57,7 +55,7 @@ int uffd_probe(uint64_t *features)
 	int fd, ret;
 
 	*features = 0;
-	fd = open_any();
+	fd = uffd_open(-1, true);
 	if (fd < 0)
 		return fd;
 	ret = uffd_ioctl(fd, UFFDIO_API, &api);

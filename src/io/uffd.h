@@ -31,7 +31,10 @@
 int uffd_api(int fd, uint64_t need, uint64_t want, uint64_t *granted);
 /* What this kernel offers, asked on a throw-away userfaultfd. 0 or -errno. */
 int uffd_probe(uint64_t *features);
-/* A userfaultfd of the calling process; @dev: open /dev/userfaultfd or -1. fd or -errno. */
+/*
+ * A userfaultfd of the calling process, O_NONBLOCK. @dev: open /dev/userfaultfd,
+ * or -1: by the system call, else by the device if it can be opened. fd or -errno.
+ */
 int uffd_open(int dev, bool user_mode_only);
 
 int uffd_register(int fd, uint64_t start, uint64_t len, unsigned int modes);
@@ -45,8 +48,9 @@ int uffd_poison(int fd, uint64_t start, uint64_t len);
 int uffd_wake(int fd, uint64_t start, uint64_t len);
 
 /*
- * CONTINUE of a whole range, some of which may be mapped: maps what is not,
- * skips what is. Several calls. @done: bytes newly mapped. Wakes the range.
+ * CONTINUE of a whole range of 4K pages, some of which may be mapped: maps what
+ * is not, skips what is. Several calls. @done: bytes newly mapped. Wakes the
+ * range, also when it fails.
  */
 int uffd_continue_range(int fd, uint64_t start, uint64_t len, bool wp, uint64_t *done);
 
@@ -57,6 +61,11 @@ int uffd_read(int fd, struct uffd_msg *msgs, unsigned int max);
  * MADV_COLLAPSE of one 2M window in another process (pidfd), one call. Never
  * wakes. -EBUSY: a hole or the end of file inside; -EINVAL: empty or not
  * eligible; -EAGAIN: a page is pinned; -EPERM: privileges.
+ *
+ * Only for a window of which the medium's iomap says that all of it is data
+ * (MAPPED, 2M). A huge folio that fallocate() made and nothing has touched yet
+ * was not cleared: COLLAPSE (6.18) maps it as it is, with what the memory held
+ * before; CONTINUE and a native fault clear it first.
  */
 int uffd_collapse(int pidfd, uint64_t start);
 
