@@ -108,6 +108,19 @@ static void map_put(struct direct *d)
 	pthread_rwlock_unlock(&d->lock);
 }
 
+/*
+ * Reads [pos, pos+len) through the medium's own mapping, so that what is there
+ * is cleared and up to date. -EFAULT: a page is missing. The lock is held; only
+ * the file's pages are wanted, mapped here they would count as in use.
+ */
+static int touch(struct direct *d, uint64_t pos, uint64_t len)
+{
+	int ret = madvise(d->map + pos, len, MADV_POPULATE_READ) < 0 ? -errno : 0;
+
+	madvise(d->map + pos, len, MADV_DONTNEED);
+	return ret;
+}
+
 static int fill_page(struct direct *d, uint64_t pos)
 {
 	int ret = map_get(d, pos + MEDIA_PAGE);
@@ -115,20 +128,22 @@ static int fill_page(struct direct *d, uint64_t pos)
 	if (ret)
 		return ret;
 	ret = uffd_zeropage(d->uffd, (uintptr_t)d->map + pos, MEDIA_PAGE, false);
-	/* Only the file's page is wanted; mapped here it would count as in use. */
 	if (!ret)
 		madvise(d->map + pos, MEDIA_PAGE, MADV_DONTNEED);
+	else if (ret == -EEXIST)
+		ret = 0;
+	else if (ret == -ENOMEM)
+		/* It allocates before it looks whether there is a page. */
+		ret = touch(d, pos, MEDIA_PAGE) ? -ENOSPC : 0;
 	map_put(d);
-	if (ret == -EEXIST)
-		return 0;
-	return ret == -ENOMEM ? -ENOSPC : ret;
+	return ret;
 }
 
 /*
  * fallocate() reserves folios and leaves them as they are, to be cleared by the
  * first fault. COLLAPSE does not clear them (uffd.h), so a reading fault through
- * the medium's own mapping does. A page that is punched meanwhile fails with
- * EFAULT: COLLAPSE will refuse the window then.
+ * the medium's own mapping does. A page that is punched meanwhile is missing:
+ * COLLAPSE will refuse the window then.
  */
 static int clear_window(struct direct *d, uint64_t pos, uint64_t len)
 {
@@ -136,11 +151,9 @@ static int clear_window(struct direct *d, uint64_t pos, uint64_t len)
 
 	if (ret)
 		return ret;
-	if (madvise(d->map + pos, len, MADV_POPULATE_READ) < 0 && errno != EFAULT)
-		ret = -errno;
-	madvise(d->map + pos, len, MADV_DONTNEED);
+	ret = touch(d, pos, len);
 	map_put(d);
-	return ret;
+	return ret == -EFAULT ? 0 : ret;
 }
 
 /* All of [pos, pos+len) allocated and cleared. Blocks. */
