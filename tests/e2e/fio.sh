@@ -59,7 +59,6 @@ expect_faults
 expect processes -ge 4
 
 # Without verify the files do not depend on the time of day.
-# shellcheck disable=SC2016
 native_and_udax "$base/same" 'fio --name=s --ioengine=mmap --filename=$W/f \
 	--size=16m --bs=4k --rw=randwrite --number_ios=500 --fallocate=none \
 	--buffer_pattern=0x6461780a --output=/dev/null'

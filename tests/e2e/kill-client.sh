@@ -31,7 +31,6 @@ for round in 1 2 3 4 5; do
 	"$mapper" "$scratch/p/f" size 16m map 0 16m rw fill 0 16m "$round" ||
 		fail "native fill"
 	rm -f "$scratch/p/g" "$scratch/pid"
-	# shellcheck disable=SC2016 # for the inner shell
 	udax_run "$scratch/p" --daemon "$scratch/sock" -- sh -c \
 		'echo $$ >"$1"; exec fio --name=k --ioengine=mmap --thread \
 			--filename="$2" --size=256m --bs=4k --rw=randwrite \
@@ -40,7 +39,6 @@ for round in 1 2 3 4 5; do
 		"$scratch/pid" "$scratch/p/g" </dev/null >"$scratch/out" 2>&1 &
 	run=$!
 	# Blocks of the sparse file: the faults have begun.
-	# shellcheck disable=SC2016
 	wait_for sh -c 'test "$(stat -c %b "$1" 2>/dev/null || echo 0)" -gt 2000' \
 		sh "$scratch/p/g"
 	kill -9 "$(cat "$scratch/pid")"
