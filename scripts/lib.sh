@@ -89,8 +89,9 @@ bootstrap () {
 		die "autoreconf failed"
 }
 
-# configure_and_make DIR OPTION...: an out-of-tree build in $top/DIR.
-configure_and_make () {
+# configure_and_make DIR OPTION...: an out-of-tree build in $top/DIR. (A subshell:
+# its variables are its own.)
+configure_and_make () (
 	dir=$top/$1
 	name=$1
 	shift
@@ -102,4 +103,4 @@ configure_and_make () {
 	fi
 	say "$name: make"
 	quietly "$dir/make.out" make -C "$dir" -j"$(jobs)"
-}
+)
