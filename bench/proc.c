@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Child processes of an experiment, descriptor passing, a private udaxd. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "udax/wire.h"
+#include "floor.h"
+
+extern char **environ;
+
+union fd_control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int))];
+};
+
+int send_fd(int sock, const void *data, size_t size, int fd)
+{
+	union fd_control control = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)data, size };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int recv_fd(int sock, void *data, size_t size, int *fd)
+{
+	union fd_control control = { 0 };
+	struct iovec iov = { data, size };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *c;
+	ssize_t n;
+
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if ((size_t)n != size || !c || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(*fd)))
+		return -EPROTO;
+	memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return 0;
+}
+
+void *map_aligned(int fd, uint64_t size)
+{
+	uintptr_t room;
+	void *p;
+
+	p = mmap(NULL, size + HUGE_UNIT, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return p;
+	room = ((uintptr_t)p + HUGE_UNIT - 1) & ~(HUGE_UNIT - 1);
+	return mmap((void *)room, size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, fd, 0);
+}
+
+static void __attribute__((noreturn)) exec_child(const struct spawn *how, int status)
+{
+	cpu_set_t set;
+	unsigned int i;
+	int err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (how->cpus) {
+		CPU_ZERO(&set);
+		for (i = 0; i < how->nr_cpus; i++)
+			CPU_SET(how->cpus[i], &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			goto fail;
+	}
+	for (i = 0; i < 2; i++)
+		if (how->keep[i] >= 0 && fcntl(how->keep[i], F_SETFD, 0))
+			goto fail;
+	execve(how->argv[0], how->argv, how->envp ? how->envp : environ);
+fail:
+	err = errno;
+	if (write(status, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int child_spawn(struct child *c, const struct spawn *how)
+{
+	int status[2], err = 0;
+
+	if (pipe2(status, O_CLOEXEC))
+		return -errno;
+	c->pid = fork();
+	if (c->pid < 0) {
+		err = errno;
+		close(status[0]);
+		close(status[1]);
+		return -err;
+	}
+	if (!c->pid)
+		exec_child(how, status[1]);
+	close(status[1]);
+	/* Nothing comes, and the end is closed, once the program runs. */
+	if (read(status[0], &err, sizeof(err)) != sizeof(err))
+		err = 0;
+	close(status[0]);
+	if (err) {
+		waitpid(c->pid, NULL, 0);
+		c->pid = 0;
+	}
+	return -err;
+}
+
+void child_end(struct child *c)
+{
+	if (c->ctl >= 0)
+		close(c->ctl);
+	c->ctl = -1;
+	if (c->pid > 0) {
+		kill(c->pid, SIGKILL);
+		waitpid(c->pid, NULL, 0);
+	}
+	c->pid = 0;
+}
+
+static int find_beside(char *buf, size_t size, const char *dir, const char *name,
+		       const char *installed)
+{
+	snprintf(buf, size, "%s/%s", dir, name);
+	if (!access(buf, R_OK))
+		return 0;
+	snprintf(buf, size, "%s/%s", installed, name);
+	return access(buf, R_OK) ? -ENOENT : 0;
+}
+
+int udax_find(struct udax_tree *t)
+{
+	char dir[2048];
+	ssize_t n;
+	char *slash;
+
+	n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	if (n < 0)
+		return -errno;
+	dir[n] = '\0';
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	if (find_beside(t->daemon, sizeof(t->daemon), dir, "udaxd", SBINDIR) ||
+	    find_beside(t->preload, sizeof(t->preload), dir,
+			"libudax-preload.so", PKGLIBDIR)) {
+		fprintf(stderr, "udax-bench: no udaxd and libudax-preload.so in %s"
+			" nor installed\n", dir);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* Connects until the daemon listens, it is gone, or ten seconds are over. */
+static int wait_listening(const struct udax_daemon *d)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + 10ull * 1000000000;
+	int fd, ret;
+
+	strcpy(sa.sun_path, d->sock);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ret = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) ? -errno : 0;
+		if (!ret)
+			break;
+		if (waitpid(d->child.pid, NULL, WNOHANG) == d->child.pid ||
+		    clock_ns(CLOCK_MONOTONIC) > end)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	close(fd);
+	return ret;
+}
+
+static void add_env(struct udax_daemon *d, unsigned int *n, const char *name,
+		    const char *value)
+{
+	if (asprintf(&d->env[*n], "%s=%s", name, value) < 0)
+		abort();
+	(*n)++;
+}
+
+int udax_start(struct udax_daemon *d, const struct udax_tree *t,
+	       const char *pmem, const int *cpus, unsigned int nr_cpus)
+{
+	char *argv[] = { (char *)(uintptr_t)t->daemon, (char *)"--socket", d->sock,
+			 (char *)"--pmem", d->pmem, NULL };
+	struct spawn how = { .argv = argv, .cpus = cpus, .nr_cpus = nr_cpus,
+			     .keep = { -1, -1 } };
+	unsigned int n = 0;
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	d->child.ctl = -1;
+	strcpy(d->dir, "/tmp/udax-bench.XXXXXX");
+	if (!mkdtemp(d->dir))
+		return -errno;
+	snprintf(d->sock, sizeof(d->sock), "%s/sock", d->dir);
+	if (!realpath(pmem, d->pmem))
+		return -errno;
+	ret = child_spawn(&d->child, &how);
+	if (!ret)
+		ret = wait_listening(d);
+	if (ret) {
+		udax_stop(d);
+		return ret;
+	}
+	add_env(d, &n, "LD_PRELOAD", t->preload);
+	add_env(d, &n, UDAX_ENV_SOCKET, d->sock);
+	add_env(d, &n, UDAX_ENV_PMEM, d->pmem);
+	add_env(d, &n, UDAX_ENV_REQUIRE, "1");
+	add_env(d, &n, "PATH", getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
+	return 0;
+}
+
+void udax_stop(struct udax_daemon *d)
+{
+	char ctl[128];
+	size_t i;
+
+	/* It removes its sockets when it is asked to end, not when it is killed. */
+	if (d->child.pid > 0) {
+		kill(d->child.pid, SIGTERM);
+		waitpid(d->child.pid, NULL, 0);
+		d->child.pid = 0;
+	}
+	snprintf(ctl, sizeof(ctl), "%s%s", d->sock, UDAX_CONTROL_SUFFIX);
+	unlink(d->sock);
+	unlink(ctl);
+	if (d->dir[0])
+		rmdir(d->dir);
+	for (i = 0; i < sizeof(d->env) / sizeof(d->env[0]); i++)
+		free(d->env[i]);
+	memset(d, 0, sizeof(*d));
+	d->child.ctl = -1;
+}
