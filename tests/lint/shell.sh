@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck warns of nothing in the shell scripts.
+# The shell scripts have nothing that shellcheck warns of.
 
 . "${top_srcdir:-.}/tests/functions.sh"
 requires_cmd shellcheck

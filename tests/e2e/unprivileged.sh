@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Another user, who owns the directory: where the machine lets everybody have a
+# userfaultfd the program is served, else `udax run` says why not, and exits 77
+# without running it.
+
+. "${top_srcdir:-.}/tests/functions.sh"
+requires_root
+requires_cmd setpriv
+mapper=$top_builddir/mapper
+
+nobody () {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+nobody test -x "$mapper" || skip "user 65534 cannot reach $top_builddir"
+mkdir "$scratch/p"
+chown 65534:65534 "$scratch" "$scratch/p"
+
+nobody env HOME="$scratch" "$top_builddir/udax" run --pmem "$scratch/p" -q \
+	--json "$scratch/summary.json" -- \
+	"$mapper" "$scratch/p/f" size 4m map 0 4m rw fill 0 4m 1 \
+	>"$scratch/out" 2>"$scratch/err" </dev/null
+is=$?
+cat "$scratch/err"
+if nobody test -w /dev/userfaultfd ||
+		test "$(cat /proc/sys/vm/unprivileged_userfaultfd)" = 1; then
+	expect_status $is 0
+	expect_faults
+	exit 0
+fi
+expect_status $is 77
+grep -q userfaultfd "$scratch/err" || fail "it does not say what is missing"
+test ! -e "$scratch/p/f" || fail "the program ran"
