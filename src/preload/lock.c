@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shim's lock, and whose state it guards. */
+#include "preload/fork.h"
+#include "preload/shim.h"
+
+/* 0: free, 1: held, 2: held and somebody may sleep on it. */
+static uint32_t word;
+
+/*
+ * The process whose memory the state describes. It lies in a page that fork
+ * wipes (MADV_WIPEONFORK), so that zero means: a forked copy in which no fork
+ * handler ran. Another process's pid means a child that shares the memory.
+ */
+static uint32_t *owner;
+
+static bool whole;	/* lock held: by a thread that is about to fork */
+
+static void take(void)
+{
+	uint32_t old = 0;
+
+	if (__atomic_compare_exchange_n(&word, &old, 1, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return;
+	while (__atomic_exchange_n(&word, 2, __ATOMIC_ACQUIRE))
+		sys4(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2, NULL);
+}
+
+static void drop(void)
+{
+	if (__atomic_exchange_n(&word, 0, __ATOMIC_RELEASE) == 2)
+		sys3(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void block_signals(struct guard *g)
+{
+	static const uint64_t all = ~0ull;
+
+	sys_sigmask(SIG_SETMASK, &all, &g->mask);
+}
+
+static void restore_signals(const struct guard *g)
+{
+	sys_sigmask(SIG_SETMASK, &g->mask, NULL);
+}
+
+/* Lock held. False when there is no memory for it. */
+static bool make_owner(void)
+{
+	long mem;
+
+	if (owner)
+		return true;
+	mem = sys_mmap(0, SHIM_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_failed(mem))
+		return false;
+	sys_madvise((uint64_t)mem, SHIM_PAGE, MADV_WIPEONFORK);
+	*(uint32_t *)mem = (uint32_t)sys_getpid();
+	__atomic_store_n(&owner, (uint32_t *)mem, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool shim_own(void)
+{
+	uint32_t pid = (uint32_t)sys_getpid();
+
+	if (*owner == pid)
+		return false;
+	*owner = pid;
+	return true;
+}
+
+void shim_consistent(bool consistent)
+{
+	whole = consistent;
+}
+
+/*
+ * A fork that ran no handlers, or not ours yet: a raw clone, _Fork(). Only this
+ * thread is left. When another one held the lock its changes were half done.
+ */
+static void adopt(void)
+{
+	bool torn = __atomic_exchange_n(&word, 1, __ATOMIC_ACQUIRE) && !whole;
+
+	whole = false;
+	shim_own();
+	if (torn)
+		ranges_forget();
+	fork_join();
+}
+
+bool shim_enter(struct guard *g)
+{
+	uint32_t *o, pid;
+
+	if (!shim_on())
+		return false;
+	block_signals(g);
+	o = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
+	if (o && *o == 0) {
+		adopt();
+		return true;
+	}
+	if (o) {
+		pid = (uint32_t)sys_getpid();
+		if (*o != pid) {
+			restore_signals(g);
+			return false;
+		}
+	}
+	take();
+	if (!make_owner()) {
+		drop();
+		restore_signals(g);
+		return false;
+	}
+	return true;
+}
+
+void shim_leave(struct guard *g)
+{
+	drop();
+	restore_signals(g);
+}
