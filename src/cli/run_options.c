@@ -49,12 +49,14 @@ static int add_dir(struct run_options *o, const char *path)
 	int err;
 
 	err = path_canonical_dir(path, &dir);
-	if (err)
-		return usage_error("run", "--pmem %s: %s", path, strerror(-err));
+	if (err) {
+		complain("--pmem %s: %s", path, strerror(-err));
+		return EXIT_USAGE;
+	}
 	if (strchr(dir, ':')) {
 		free(dir);
-		return usage_error("run", "--pmem %s: no ':' in the path, please",
-				   path);
+		complain("--pmem %s: a path with ':' cannot be used", path);
+		return EXIT_USAGE;
 	}
 	dirs = reallocarray(o->dirs, o->nr_dirs + 1, sizeof(*dirs));
 	if (dirs)

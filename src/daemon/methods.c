@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The methods of the control socket. */
+#include "daemon/methods.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/summary.h"
+
+/*
+ * Unpacks the parameters as json_unpack() does; what @fmt does not name is
+ * refused. False: @call->error is set.
+ */
+static bool params(struct rpc_call *call, const char *fmt, ...)
+{
+	json_error_t e;
+	va_list ap;
+	int err;
+
+	va_start(ap, fmt);
+	err = json_vunpack_ex(call->params, &e, JSON_STRICT, fmt, ap);
+	va_end(ap);
+	if (!err)
+		return true;
+	call->error = RPC_PARAMS;
+	snprintf(call->message, sizeof(call->message), "%s", e.text);
+	return false;
+}
+
+static json_t *hex(uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, value);
+	return json_string(text);
+}
+
+json_t *method_rpc_get_methods(struct rpc_call *call)
+{
+	json_t *list;
+
+	if (!params(call, "{}"))
+		return NULL;
+	list = json_array();
+#define X(name, fn, help) \
+	json_array_append_new(list, json_pack("{s:s,s:s}", "name", name, \
+					      "help", help));
+#include "daemon/tbl/methods.h"
+#undef X
+	return list;
+}
+
+/* Of one run, or of all with @g NULL. Daemon lock held. */
+static json_t *summary_of(struct udaxd *d, const struct group *g)
+{
+	struct fault_summary more = {
+		.protocol = d->proto->name,
+		.track = udaxd_track_name(d->opt.track),
+		.media = udaxd_media_name(d->opt.media),
+	};
+	struct fault_stats stats = { 0 };
+	const struct group *i;
+
+	group_stats(d, g, &stats);
+	list_for_each(i, &d->groups, link) {
+		if (g && g != i)
+			continue;
+		more.files += i->files;
+		more.mappings += i->mappings;
+		more.processes += i->processes;
+	}
+	return fault_stats_to_json(&stats, &more);
+}
+
+static uint64_t uptime(const struct udaxd *d)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec - d->started_ns;
+}
+
+static json_t *pmem_dirs(const struct udaxd *d)
+{
+	json_t *dirs = json_array();
+
+	for (unsigned int i = 0; i < d->opt.nr_pmem; i++)
+		json_array_append_new(dirs, json_string(d->opt.pmem[i]));
+	return dirs;
+}
+
+static json_int_t nr_groups(const struct udaxd *d)
+{
+	const struct group *g;
+	json_int_t nr = 0;
+
+	list_for_each(g, &d->groups, link)
+		nr++;
+	return nr;
+}
+
+json_t *method_get_status(struct rpc_call *call)
+{
+	struct udaxd *d = call->d;
+	json_t *status;
+
+	if (!params(call, "{}"))
+		return NULL;
+	status = json_pack("{s:s,s:i,s:I,s:s,s:o,s:i,s:i,s:s,s:s,s:s,s:o}",
+			   "version", PACKAGE_VERSION, "pid", (int)getpid(),
+			   "uptime_ns", (json_int_t)uptime(d),
+			   "socket", d->opt.socket, "pmem", pmem_dirs(d),
+			   "workers", (int)d->nr_workers,
+			   "helpers", (int)d->opt.helpers,
+			   "protocol", d->proto->name,
+			   "track", udaxd_track_name(d->opt.track),
+			   "media", udaxd_media_name(d->opt.media),
+			   "features", hex(d->uffd_features));
+	if (!status)
+		return NULL;
+	lock_take(&d->lock);
+	json_object_set_new(status, "sessions", json_integer(d->nr_sessions));
+	json_object_set_new(status, "files", json_integer(d->nr_files));
+	json_object_set_new(status, "runs", json_integer(nr_groups(d)));
+	json_object_set_new(status, "counters", summary_of(d, NULL));
+	lock_release(&d->lock);
+	return status;
+}
+
+/* Names of files and programs need not be text; what is not becomes '?'. */
+static json_t *name_json(const char *name)
+{
+	json_t *text = json_string(name);
+	char copy[256];
+	size_t i;
+
+	if (text)
+		return text;
+	for (i = 0; name[i] && i < sizeof(copy) - 1; i++)
+		copy[i] = (unsigned char)name[i] < 0x80 ? name[i] : '?';
+	copy[i] = '\0';
+	return json_string(copy);
+}
+
+/* Daemon lock held. */
+static json_t *session_json(struct session *s)
+{
+	struct fault_stats stats = { 0 };
+	unsigned int regions;
+	json_t *o;
+
+	lock_take(&s->lock);
+	regions = s->nr_regions;
+	lock_release(&s->lock);
+	session_stats(s, &stats);
+	o = json_pack("{s:I,s:i,s:o,s:s,s:o,s:i,s:I,s:b,s:I,s:I,s:I,s:I}",
+		      "id", (json_int_t)s->id, "pid", (int)s->pid,
+		      "comm", name_json(s->comm),
+		      "state", s->state == SESSION_LIVE ? "live" : "ending",
+		      "token", hex(s->group->token),
+		      "regions", (int)regions,
+		      "mappings", (json_int_t)s->mappings,
+		      "image", (int)s->image,
+		      "pte", (json_int_t)stats.pte, "pmd", (json_int_t)stats.pmd,
+		      "refill", (json_int_t)stats.refill,
+		      "waits", (json_int_t)stats.dax.waits);
+	if (o && s->parent)
+		json_object_set_new(o, "parent", json_integer(s->parent));
+	return o;
+}
+
+json_t *method_list_sessions(struct rpc_call *call)
+{
+	struct udaxd *d = call->d;
+	struct session *s;
+	json_t *list;
+
+	if (!params(call, "{}"))
+		return NULL;
+	list = json_array();
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		json_array_append_new(list, session_json(s));
+	lock_release(&d->lock);
+	return list;
+}
+
+/* Daemon lock held. */
+static json_t *file_json(struct file *f)
+{
+	const struct media *m = f->media;
+	unsigned int regions;
+
+	lock_take(&f->lock);
+	regions = f->nr_regions;
+	lock_release(&f->lock);
+	return json_pack("{s:I,s:o,s:I,s:I,s:s,s:I,s:I,s:i,s:b,s:b}",
+			 "id", (json_int_t)f->id, "name", name_json(m->name),
+			 "dev", (json_int_t)m->dev, "ino", (json_int_t)m->ino,
+			 "media", m->ops->name,
+			 "size", (json_int_t)__atomic_load_n(&m->size,
+							     __ATOMIC_RELAXED),
+			 "page_size", (json_int_t)m->page_size,
+			 "mappings", (int)regions,
+			 "readonly", (int)m->readonly,
+			 "draining", (int)f->draining);
+}
+
+json_t *method_list_files(struct rpc_call *call)
+{
+	struct udaxd *d = call->d;
+	struct file *f;
+	json_t *list;
+
+	if (!params(call, "{}"))
+		return NULL;
+	list = json_array();
+	lock_take(&d->lock);
+	list_for_each(f, &d->files, link)
+		json_array_append_new(list, file_json(f));
+	lock_release(&d->lock);
+	return list;
+}
+
+static json_t *region_json(const struct session *s, const struct region *r)
+{
+	char prot[] = "---";
+
+	if (r->prot & PROT_READ)
+		prot[0] = 'r';
+	if (r->prot & PROT_WRITE)
+		prot[1] = 'w';
+	if (r->prot & PROT_EXEC)
+		prot[2] = 'x';
+	return json_pack("{s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:s,s:b,s:b}",
+			 "id", (json_int_t)r->id, "session", (json_int_t)s->id,
+			 "pid", (int)s->pid, "file", (json_int_t)r->file->id,
+			 "start", (json_int_t)r->start,
+			 "length", (json_int_t)(r->end - r->start),
+			 "offset", (json_int_t)r->offset, "prot", prot,
+			 "private", !!(r->flags & UDAX_MAP_PRIVATE),
+			 "wp", (int)r->wp);
+}
+
+static void append_mappings(json_t *list, struct session *s)
+{
+	lock_take(&s->lock);
+	for (unsigned int i = 0; i < s->nr_regions; i++)
+		json_array_append_new(list, region_json(s, s->regions[i]));
+	lock_release(&s->lock);
+}
+
+json_t *method_list_mappings(struct rpc_call *call)
+{
+	struct udaxd *d = call->d;
+	json_int_t only = 0;
+	struct session *s;
+	json_t *list;
+
+	if (!params(call, "{s?:I}", "session", &only))
+		return NULL;
+	list = json_array();
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		if (!only || s->id == (uint64_t)only)
+			append_mappings(list, s);
+	lock_release(&d->lock);
+	return list;
+}
+
+/* Processes that the run still has. Daemon lock held. */
+static json_t *pids_of(struct udaxd *d, const struct group *g)
+{
+	json_t *pids = json_array();
+	struct session *s;
+
+	list_for_each(s, &d->sessions, link)
+		if (s->group == g && s->state == SESSION_LIVE && s->pid > 0)
+			json_array_append_new(pids, json_integer(s->pid));
+	return pids;
+}
+
+/* A run that has mapped nothing may have had no contact with us at all. */
+static json_t *run_json(struct udaxd *d, uint64_t token)
+{
+	static const struct group nothing;
+	const struct group *g;
+	json_t *run;
+
+	lock_take(&d->lock);
+	g = group_find(d, token);
+	run = json_pack("{s:b,s:o,s:o}", "known", g != NULL,
+			"pids", pids_of(d, g ? g : &nothing),
+			"summary", summary_of(d, g ? g : &nothing));
+	lock_release(&d->lock);
+	return run;
+}
+
+static bool parse_token(const char *text, uint64_t *token)
+{
+	char *end;
+
+	errno = 0;
+	*token = strtoull(text, &end, 16);
+	return *text && !*end && !errno && strlen(text) <= 16 &&
+	       !strpbrk(text, "+- xX");
+}
+
+json_t *method_get_summary(struct rpc_call *call)
+{
+	const char *token;
+	int wait = 0;
+
+	if (!params(call, "{s:s,s?:b}", "token", &token, "wait", &wait))
+		return NULL;
+	if (!parse_token(token, &call->token)) {
+		call->error = RPC_PARAMS;
+		snprintf(call->message, sizeof(call->message),
+			 "token: not a hexadecimal number of 64 bits");
+		return NULL;
+	}
+	if (!wait)
+		return run_json(call->d, call->token);
+	call->wait = true;
+	call->later = run_json;
+	return NULL;
+}
+
+json_t *method_shutdown(struct rpc_call *call)
+{
+	if (!params(call, "{}"))
+		return NULL;
+	call->stop = true;
+	return json_true();
+}
