@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # A sparse file of a terabyte: reading it here and there allocates nothing,
-# writing allocates what was written. So on any huge= option of the tmpfs.
+# a store allocates its page or, as DAX file systems do, the 2M hole around it. So on
+# any huge= option of the tmpfs.
 
 . "${top_srcdir:-.}/tests/functions.sh"
 requires_uffd
@@ -41,7 +42,7 @@ story () {
 	rm "$1/f"
 }
 
-story "$scratch/p" 8 8
+story "$scratch/p" 8 4096
 if test "$(id -u)" = 0; then
 	for huge in never always within_size advise; do
 		tmpfs_mount "$scratch/$huge" "size=1g,huge=$huge"
