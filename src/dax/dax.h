@@ -54,10 +54,12 @@ enum dax_verb {
 	DAX_WRPROTECT,	/* write-protect and clean ask.start, ask.nr in every mapping */
 	DAX_FLUSH,	/* write ask.start, ask.nr back to the medium: ans.error */
 	DAX_SPLIT_PMD,	/* drop the huge translation at the faulting address, if any */
-	DAX_COPY,	/* private copy of the page (cow): ans.error */
+	DAX_COPY,	/* private copy of the page (cow), of zeros if ask.map is
+			   DAX_MAP_PTE_ZERO: ans.error */
 	DAX_FSYNC,	/* MAP_SYNC: make the metadata durable: ans.error */
 	DAX_PAGE_BUSY,	/* is a page of ask.start, ask.nr pinned: ans.busy */
-	DAX_MAP,	/* install ask.map, ask.write: ans.error */
+	DAX_MAP,	/* install ask.map, ask.write: ans.error. -ENOMEM, -ENOSPC:
+			   SIGBUS; others: nothing was installed, the CPU retries */
 	DAX_FSUNLOCK,	/* release the invalidate lock */
 	DAX_DONE,	/* finished: op->result (and op->reason) stand */
 };
@@ -157,6 +159,7 @@ struct dax_mapping {
 	uint64_t i_size;		/* bytes; driver sets it, under i_pages */
 	const struct dax_protocol *proto;	/* constant for the mapping's life */
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
+	struct list_head sleepers;	/* waiters from PARK to their next step */
 	void *driver;			/* the driver's own */
 };
 
@@ -212,15 +215,25 @@ struct dax_op {
 	/* Results, valid at DAX_DONE. */
 	unsigned int result;		/* enum dax_vm_fault bits; 0: retry by the CPU */
 	enum dax_fallback reason;	/* when result has FALLBACK */
-	int error;			/* range operations: 0 or the first -errno */
-	uint64_t done;			/* range operations: entries handled */
-	dax_entry_t grabbed, inserted, unlocked;	/* faults, for the log; 0: not reached */
+	/*
+	 * Range operations: 0 or the first -errno. WRITEBACK goes on after one;
+	 * LAYOUT_BUSY: -EBUSY at the first pinned page (ask.start), it stops.
+	 */
+	int error;
+	uint64_t done;			/* entries written, removed, looked at, locked */
+	/*
+	 * Faults, for the log; 0: not reached. @grabbed is a fault code
+	 * (dax_is_internal(), dax_to_fault()) when no entry was to be had.
+	 */
+	dax_entry_t grabbed, inserted, unlocked;
 
 	/*
 	 * Wakes: operations made runnable by the last step, linked by
 	 * waiter.link (dax_waiter_op() gives the op). The driver empties the
-	 * list after it has dropped i_pages, and must step each of them in the
-	 * end: a woken exclusive waiter owes its key a wake until then.
+	 * list after it has dropped i_pages and before it steps this operation
+	 * again, whatever the verb was (DAX_DONE too), and must step each of
+	 * them in the end: a woken exclusive waiter owes its key a wake until
+	 * then.
 	 */
 	struct list_head woken;
 
@@ -228,11 +241,11 @@ struct dax_op {
 	struct dax_waiter waiter;
 	struct dax_state xas;
 	dax_entry_t entry;		/* unlocked value ("cookie") of the entry held */
+	dax_entry_t new_entry;		/* what dax_insert_entry() is to store */
 	uint16_t step;			/* X-macro of dax/tbl/steps.h */
-	uint16_t wait_flags;
-	uint64_t slept_entry;		/* what it was blocked on, for misdirected */
-	uint64_t slept_gen;
-	uint64_t scratch[4];
+	bool woken_once;		/* woken, and has not locked since */
+	bool fs_locked;			/* from DAX_FSLOCK to DAX_FSUNLOCK */
+	bool needs_sync;		/* MAP_SYNC: ends in NEEDDSYNC, maps nothing */
 };
 
 /* No lock. @vma is copied. @order: 0 or PMD_ORDER. */
@@ -257,8 +270,10 @@ enum dax_verb dax_op_step(struct dax_op *op);
 /*
  * Takes a parked operation out of its queue, for a driver that gives it up.
  * i_pages held. False when it had been picked by a wake already (it will be,
- * or is, on a woken list: step it). A wake that it had consumed is passed on:
- * look at op->woken.
+ * or is, on a woken list: step it, or the wake is lost). True: it has consumed
+ * no wake and holds no entry; the driver may drop it at once, or step it to its
+ * end: DAX_FSUNLOCK if it holds that lock (op->fs_locked), then DAX_DONE with
+ * result DAX_FAULT_RETRY and error -EINTR.
  */
 bool dax_op_cancel(struct dax_op *op);
 
