@@ -29,6 +29,8 @@ enum media_flags {
 	MEDIA_NOWAIT	= 0x1,	/* -EAGAIN instead of blocking */
 	MEDIA_WRITE	= 0x2,	/* allocate */
 	MEDIA_PRESENT	= 0x4,	/* the fault says that the page is in the memory (MINOR) */
+	MEDIA_WHOLE	= 0x10,	/* the window is a zero entry: pages in it are fills of
+				 * ours, so MEDIA_WRITE allocates all of it */
 	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */
 };
 

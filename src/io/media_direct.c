@@ -246,6 +246,9 @@ static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned in
 	got = media_extent(m->fd, pos, len, &data);
 	if (got < 0)
 		media_iomap_error(iomap, (int)got);
+	else if ((flags & MEDIA_WHOLE) && (flags & MEDIA_WRITE) &&
+		 (!data || (uint64_t)got < len) && !m->readonly)
+		return iomap_allocate(m, pos, len, flags, iomap);
 	else if (data)
 		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, (uint64_t)got, false);
 	else if (!(flags & MEDIA_WRITE))
