@@ -53,9 +53,10 @@ static int make_dir(struct private_daemon *p)
 static char **make_argv(const struct private_daemon *p, char *const *options,
 			char *program, char *ready)
 {
-	char *fixed[] = { program, (char[]){ "--socket" }, p->socket,
-			  (char[]){ "--ready-fd" }, ready,
-			  (char[]){ "--exit-with-keeper" } };
+	static char opt_socket[] = "--socket", opt_ready[] = "--ready-fd",
+		    opt_exit[] = "--exit-with-keeper";
+	char *fixed[] = { program, opt_socket, p->socket, opt_ready, ready,
+			  opt_exit };
 	size_t nr = sizeof(fixed) / sizeof(fixed[0]), extra = 0;
 	char **argv;
 
