@@ -26,6 +26,7 @@
 #include "dax/dax.h"
 #include "io/loop.h"
 #include "io/media.h"
+#include "io/uffd.h"
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "mm/pgtable.h"
@@ -45,7 +46,7 @@ struct group {
 	uint64_t processes, mappings, files;	/* seen so far */
 	unsigned int sessions;		/* alive or being torn down */
 	unsigned int draining;		/* files being written back for it */
-	int keeper;			/* its keeper's socket or -1 */
+	struct keeper *keeper;		/* who holds its descriptors, or NULL */
 	bool escaped;			/* some mapping could not be emulated */
 };
 
@@ -55,6 +56,7 @@ struct file {
 	uint64_t id;
 	unsigned int refs;		/* daemon lock */
 	bool draining;			/* daemon lock: a last write-back runs */
+	bool redrain;			/* daemon lock: used meanwhile */
 	struct group *group;		/* who opened it first; for drains */
 	struct media *media;
 	struct dax_mapping mapping;	/* the model's part; own lock */
@@ -64,12 +66,13 @@ struct file {
 	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
 	unsigned int nr_regions;
 	/* The invalidate lock: faults shared, truncate and punch exclusive. */
-	bool inval_excl;
+	bool inval_excl;		/* a writer holds it, or waits: */
+	bool inval_waiting;		/* ... for the shared holders to leave */
 	struct list_head inval_queue;	/* task.link: waiting for it */
 	_Atomic uint32_t inval_users;	/* shared holders, see inval.c */
 };
 
-/* One mapping, as the program's kernel has it. Immutable but for pt and dead. */
+/* One mapping, as the program's kernel has it. What is not atomic is constant. */
 struct region {
 	uint64_t id;
 	struct session *session;	/* holds a reference */
@@ -77,8 +80,8 @@ struct region {
 	struct list_head file_link;	/* file.regions */
 	uint64_t start, end;		/* bytes in the program */
 	uint64_t offset;		/* of @start in the file */
-	uint32_t prot;
-	uint32_t flags;			/* UDAX_MAP_* */
+	_Atomic uint32_t prot;
+	_Atomic uint32_t flags;		/* UDAX_MAP_* */
 	bool wp;			/* registered with write protection */
 	_Atomic bool dead;		/* replaced or unmapped: install nothing */
 	atomic_uint refs;
@@ -93,9 +96,9 @@ struct session {
 	uint64_t id;
 	struct udaxd *d;
 	struct group *group;
-	pid_t pid;			/* 0: a forked child not yet known */
-	int pidfd;			/* or -1 */
-	int sock;			/* or -1; home worker only */
+	_Atomic pid_t pid;		/* 0: a forked child not yet known */
+	_Atomic int pidfd;		/* or -1 */
+	_Atomic int sock;		/* or -1; a new one takes the old one's number */
 	int uffd;			/* or -1 */
 	uint64_t features;		/* granted by UFFDIO_API */
 	uint64_t parent;		/* session id of the parent, forked children */
@@ -106,6 +109,7 @@ struct session {
 	struct lock lock;		/* LOCK_RANK_SESSION: the fields below */
 	struct region **regions;	/* sorted by start, disjoint */
 	unsigned int nr_regions, max_regions;
+	struct file *opened;		/* home worker: a reference from OPEN to MAP */
 	bool image;			/* has or had a region of an image file */
 	/* The bracket around a change of the address space; bracket.c. */
 	_Atomic bool blocked;		/* install nothing */
@@ -114,8 +118,9 @@ struct session {
 	uint64_t dropped_start, dropped_end;	/* sleepers to wake at the end */
 	struct session_polls *polls;	/* the uffd's polls, one a worker */
 	atomic_uint nr_polls;
-	struct loop_op sock_op, pidfd_op;
+	struct loop_op sock_op, pidfd_op;	/* home worker */
 	struct loop_msg end_msg;
+	atomic_flag learning;		/* somebody asks who it is */
 	struct fault_stats **stats;	/* [udaxd.nr_execs], each one executor's */
 	_Atomic uint64_t mappings;	/* made so far */
 };
@@ -140,6 +145,7 @@ struct udaxd {
 	uint64_t uffd_features;		/* of this kernel */
 	uint64_t started_ns;		/* CLOCK_MONOTONIC */
 	atomic_bool stopping;
+	int stop_fd;			/* eventfd: stop, or look whether all is gone */
 };
 
 /*

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The bracket around a change of the program's address space. From the reply to
+ * BEGIN to END udaxd installs nothing in the session, so that no late resolve
+ * can land in what is mapped there next.
+ *
+ * An executor says which session it is about to install in (exec.installing),
+ * then looks whether the session is blocked; BEGIN blocks the session, then
+ * looks who is installing. Both sides use sequentially consistent atomics, so at
+ * least one of them sees the other (Dekker). The installer that BEGIN saw sends
+ * the reply when it has finished. Entries, holds and media are never waited for.
+ *
+ * A fault that meets a blocked session is dropped: its thread stays asleep and
+ * faults again when END wakes the span of all dropped addresses.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static bool anyone_installing(struct session *s)
+{
+	struct udaxd *d = s->d;
+
+	for (unsigned int i = 0; i < d->nr_execs; i++)
+		if (atomic_load(&d->execs[i]->installing) == s)
+			return true;
+	return false;
+}
+
+/* Answers BEGIN once nobody installs any more. */
+static void reply_if_quiet(struct session *s)
+{
+	struct udax_msg reply;
+	bool send;
+
+	lock_take(&s->lock);
+	send = s->reply_pending && !anyone_installing(s);
+	if (send) {
+		s->reply_pending = false;
+		reply = s->reply;
+	}
+	lock_release(&s->lock);
+	if (send)
+		wire_reply(s->sock, &reply, 0, NULL, NULL, 0);
+}
+
+bool install_begin(struct exec *x, struct region *r, uint64_t addr)
+{
+	struct session *s = r->session;
+
+	atomic_store(&x->installing, s);
+	if (!atomic_load(&s->blocked) && !atomic_load(&r->dead))
+		return true;
+	install_end(x, s);
+	bracket_drop(x, s, addr);
+	return false;
+}
+
+void install_end(struct exec *x, struct session *s)
+{
+	atomic_store(&x->installing, NULL);
+	if (atomic_load(&s->blocked))
+		reply_if_quiet(s);
+}
+
+void bracket_drop(struct exec *x, struct session *s, uint64_t addr)
+{
+	bool wake;
+
+	s->stats[x->id]->dropped++;
+	lock_take(&s->lock);
+	wake = !atomic_load(&s->blocked);
+	if (!wake) {
+		if (addr < s->dropped_start)
+			s->dropped_start = addr;
+		if (addr + DAX_PAGE_SIZE > s->dropped_end)
+			s->dropped_end = addr + DAX_PAGE_SIZE;
+	}
+	lock_release(&s->lock);
+	if (wake)
+		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+}
+
+/*
+ * The range is about to move: pages that are writable would stay so, unseen,
+ * where they move to. Stores are tracked by write protection there.
+ */
+static void protect_before_move(struct session *s, uint64_t start, uint64_t end)
+{
+	lock_take(&s->lock);
+	for (unsigned int i = 0; i < s->nr_regions; i++) {
+		struct region *r = s->regions[i];
+
+		if (!r->wp || r->end <= start || r->start >= end)
+			continue;
+		pgtable_wrprotect(&r->pt, r->start, r->end);
+		uffd_writeprotect(s->uffd, r->start, r->end - r->start, true,
+				  false);
+	}
+	lock_release(&s->lock);
+}
+
+void bracket_begin(struct session *s, const struct udax_msg *msg)
+{
+	if (msg->begin.what == UDAX_CHANGE_MREMAP && s->image)
+		protect_before_move(s, msg->begin.addr,
+				    msg->begin.addr + msg->begin.len);
+	lock_take(&s->lock);
+	s->reply = *msg;
+	s->reply_pending = true;
+	s->dropped_start = UINT64_MAX;
+	s->dropped_end = 0;
+	atomic_store(&s->blocked, true);
+	lock_release(&s->lock);
+	reply_if_quiet(s);
+}
+
+void bracket_release(struct session *s)
+{
+	uint64_t start, end;
+
+	lock_take(&s->lock);
+	atomic_store(&s->blocked, false);
+	s->reply_pending = false;
+	start = s->dropped_start;
+	end = s->dropped_end;
+	s->dropped_start = UINT64_MAX;
+	s->dropped_end = 0;
+	lock_release(&s->lock);
+	if (start < end && s->uffd >= 0)
+		uffd_wake(s->uffd, start, end - start);
+}
+
+/* Each whole region of [start, end) becomes what @fn makes of it. */
+static void replace_regions(struct session *s, uint64_t start, uint64_t end,
+			    uint32_t prot, uint32_t set, uint32_t clear,
+			    bool zap, struct region_ref *removed)
+{
+	if (region_split(s, start, removed) || region_split(s, end, removed))
+		return;
+	for (unsigned int i = 0; i < s->nr_regions; i++) {
+		struct region *r = s->regions[i];
+
+		if (r->end <= start || r->start >= end)
+			continue;
+		r->prot = prot == UINT32_MAX ? r->prot : prot;
+		r->flags = (r->flags | set) & ~clear;
+		if (zap)
+			pgtable_zap(&r->pt, r->start, r->end);
+	}
+}
+
+/* DONTNEED and its kin zap; nothing is split by them. */
+static void zap_range(struct session *s, uint64_t start, uint64_t end)
+{
+	for (unsigned int i = 0; i < s->nr_regions; i++) {
+		struct region *r = s->regions[i];
+		uint64_t a = r->start > start ? r->start : start;
+		uint64_t b = r->end < end ? r->end : end;
+
+		if (a < b)
+			pgtable_zap(&r->pt, a, b);
+	}
+}
+
+static void end_madvise(struct session *s, const struct udax_end *e,
+			struct region_ref *removed)
+{
+	uint64_t start = e->addr, end = e->addr + e->len;
+
+	switch (e->advice) {
+	case MADV_NOHUGEPAGE:
+		replace_regions(s, start, end, UINT32_MAX, UDAX_MAP_NOHUGE, 0,
+				false, removed);
+		break;
+	case MADV_HUGEPAGE:
+		replace_regions(s, start, end, UINT32_MAX, 0, UDAX_MAP_NOHUGE,
+				false, removed);
+		break;
+	default:
+		zap_range(s, start, end);
+	}
+}
+
+/*
+ * mprotect takes permissions from the emulated tables; a huge pmd of which only
+ * a part changes is dropped (the kernel splits a DAX pmd so).
+ */
+static void end_mprotect(struct session *s, const struct udax_end *e,
+			 struct region_ref *removed)
+{
+	uint64_t end = e->addr + e->len;
+
+	replace_regions(s, e->addr, end, e->prot, 0, 0, false, removed);
+	for (unsigned int i = 0; i < s->nr_regions; i++) {
+		struct region *r = s->regions[i];
+
+		if (r->end > e->addr && r->start < end && r->wp)
+			pgtable_wrprotect(&r->pt, r->start, r->end);
+	}
+}
+
+/* A new registration for a range that moved, or grew; what it has is kept. */
+static int reregister(struct session *s, struct region *r)
+{
+	unsigned int modes = UFFD_MISSING | UFFD_MINOR | (r->wp ? UFFD_WP : 0);
+	int err = uffd_register(s->uffd, r->start, r->end - r->start, modes);
+
+	if (!err && r->wp)
+		uffd_writeprotect(s->uffd, r->start, r->end - r->start, true,
+				  false);
+	return err;
+}
+
+static struct region *moved_region(struct region *old, const struct udax_end *e)
+{
+	uint64_t head = old->start > e->addr ? old->start - e->addr : 0;
+	uint64_t start = e->new_addr + head, end;
+	uint64_t skip = e->addr > old->start ? e->addr - old->start : 0;
+	struct region *r;
+
+	/* The last old region grows with the mapping; shrinking cuts it. */
+	if (old->end >= e->addr + e->len)
+		end = e->new_addr + e->new_len;
+	else
+		end = e->new_addr + (old->end - e->addr);
+	if (end > e->new_addr + e->new_len)
+		end = e->new_addr + e->new_len;
+	if (start >= end)
+		return NULL;
+	r = region_new(old->session, old->file, start, end,
+		       old->offset + skip, old->prot, old->flags, old->wp);
+	if (r) {
+		uint64_t from = old->start + skip;
+		uint64_t stop = from + (end - start);
+
+		r->id = old->id;
+		if (stop > old->end)
+			stop = old->end;
+		pgtable_copy(&r->pt, &old->pt, from, stop, start - from);
+	}
+	return r;
+}
+
+/* mremap of length 0: one more mapping of the same pages. */
+static int copy_region(struct session *s, const struct udax_end *e)
+{
+	struct region *old = region_lookup(s, e->addr), *r;
+	int err;
+
+	if (!old)
+		return 0;
+	r = region_new(s, old->file, e->new_addr, e->new_addr + e->new_len,
+		       old->offset + (e->addr - old->start), old->prot,
+		       old->flags, old->wp);
+	err = r ? region_insert(s, r) : -ENOMEM;
+	if (!err)
+		err = reregister(s, r);
+	region_put(old);
+	return err;
+}
+
+/* The old range is empty now, but for MREMAP_DONTUNMAP: mapped, nothing in it. */
+static int end_mremap(struct session *s, const struct udax_end *e,
+		      struct region_ref *removed)
+{
+	struct region_ref old = { 0 };
+	uint64_t end = e->addr + e->len;
+	int err = 0;
+
+	if (e->addr != e->new_addr)
+		err = region_remove(s, e->new_addr, e->new_addr + e->new_len,
+				    removed);
+	if (!err && !e->len)
+		return copy_region(s, e);
+	/* Wholes that are split go to @removed, so that @old has parts only. */
+	if (!err)
+		err = region_split(s, e->addr, removed);
+	if (!err)
+		err = region_split(s, end, removed);
+	if (!err)
+		err = region_remove(s, e->addr, end, &old);
+	for (unsigned int i = 0; i < old.nr && !err; i++) {
+		struct region *r = moved_region(old.r[i], e);
+
+		if (r) {
+			err = region_insert(s, r);
+			if (!err)
+				err = reregister(s, r);
+		}
+		if (!(e->advice & MREMAP_DONTUNMAP))
+			continue;
+		r = old.r[i];
+		r = region_new(s, r->file, r->start, r->end, r->offset, r->prot,
+			       r->flags, r->wp);
+		if (r && !region_insert(s, r))
+			reregister(s, r);
+	}
+	region_ref_put(&old);
+	return err;
+}
+
+/*
+ * Removed regions are put without the lock, and only after the bracket is over:
+ * the last one of a file starts its write-back.
+ */
+void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
+{
+	const struct udax_end *e = &msg->end;
+	struct region_ref removed = { 0 };
+	int err = 0;
+
+	lock_take(&s->lock);
+	if (!e->error) {
+		switch (e->what) {
+		case UDAX_CHANGE_MMAP:
+		case UDAX_CHANGE_MUNMAP:
+			err = region_remove(s, e->addr, e->addr + e->len,
+					    &removed);
+			break;
+		case UDAX_CHANGE_MREMAP:
+			err = end_mremap(s, e, &removed);
+			break;
+		case UDAX_CHANGE_MPROTECT:
+			end_mprotect(s, e, &removed);
+			break;
+		case UDAX_CHANGE_MADVISE:
+			end_madvise(s, e, &removed);
+			break;
+		}
+	}
+	lock_release(&s->lock);
+	bracket_release(s);
+	if (msg->hdr.flags & UDAX_F_REPLY) {
+		if (!err && removed.nr && s->image &&
+		    (e->what == UDAX_CHANGE_MUNMAP || e->what == UDAX_CHANGE_MMAP))
+			rangeop_sync_removed(s, msg, &removed);
+		else
+			wire_reply(s->sock, msg, -err, NULL, NULL, 0);
+	}
+	region_ref_put(&removed);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * New connections: accepted by worker 0, which waits for the hello and gives the
+ * socket to the session's home worker.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/sock.h"
+
+struct conn {
+	struct loop_op op;
+	struct udaxd *d;
+	struct worker *worker;
+	int fd;
+	struct ucred peer;
+};
+
+struct adopt {
+	struct loop_msg msg;
+	struct session *session;	/* a reference */
+	int fd;
+};
+
+static void on_socket(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct session *s = container_of(op, struct session, sock_op);
+	struct worker *w = loop_owner(loop);
+
+	if (res > 0)
+		handshake_messages(w->x, s);
+	if (last)
+		session_put(s);
+}
+
+static void on_pidfd(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct session *s = container_of(op, struct session, pidfd_op);
+
+	if (res > 0)
+		session_end(s);
+	if (last)
+		session_put(s);
+}
+
+static void watch(struct loop *loop, struct session *s, struct loop_op *op,
+		  loop_fn *fn, int fd)
+{
+	if (op->armed || fd < 0)
+		return;
+	loop_op_init(op, fn);
+	session_get(s);
+	if (loop_poll(loop, op, fd, POLLIN))
+		session_put(s);
+}
+
+static void adopt_on_home(struct loop *loop, struct loop_msg *msg)
+{
+	struct adopt *a = container_of(msg, struct adopt, msg);
+	struct session *s = a->session;
+	int old = atomic_load(&s->sock);
+
+	if (a->fd >= 0 && old >= 0) {
+		/* The number stays, others may be writing to it. */
+		dup3(a->fd, old, O_CLOEXEC);
+		close(a->fd);
+		if (s->sock_op.armed)
+			loop_cancel(loop, &s->sock_op);
+	} else if (a->fd >= 0) {
+		atomic_store(&s->sock, a->fd);
+	}
+	if (atomic_load(&s->state) == SESSION_LIVE) {
+		watch(loop, s, &s->sock_op, on_socket, atomic_load(&s->sock));
+		watch(loop, s, &s->pidfd_op, on_pidfd, atomic_load(&s->pidfd));
+	}
+	session_put(s);
+	free(a);
+}
+
+void session_adopt(struct session *s, int sock)
+{
+	struct adopt *a = calloc(1, sizeof(*a));
+
+	if (!a) {
+		if (sock >= 0)
+			close(sock);
+		return;
+	}
+	session_get(s);
+	a->session = s;
+	a->fd = sock;
+	a->msg.fn = adopt_on_home;
+	loop_post(s->home->loop, &a->msg);
+}
+
+/* One mm, one session: after exec the process says hello with a new one. */
+static void end_previous(struct udaxd *d, pid_t pid)
+{
+	struct session *s;
+
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		if (s->pid == pid && (s->uffd < 0 || session_mm_gone(s)))
+			session_end(s);
+	lock_release(&d->lock);
+}
+
+static struct session *hello_new(struct conn *c, const struct udax_hello *h)
+{
+	struct session *s;
+
+	end_previous(c->d, c->peer.pid);
+	s = session_new(c->d, h->token, c->peer.pid);
+	if (s)
+		session_publish(s);
+	return s;
+}
+
+static void reply_hello(struct conn *c, const struct udax_msg *m,
+			struct session *s, unsigned int flags)
+{
+	struct udax_msg reply = *m;
+	bool send_dev = !(flags & UDAX_HELLO_CLAIMED) && c->d->dev >= 0;
+
+	reply.hello.session = s ? s->id : 0;
+	reply.hello.flags = flags;
+	wire_reply(c->fd, m, 0, &reply, &c->d->dev, send_dev);
+}
+
+/* True: the socket has an owner now (or is closed). */
+static bool hello(struct conn *c, const struct udax_msg *m)
+{
+	const struct udax_hello *h = &m->hello;
+	struct session *s = NULL;
+	unsigned int flags = 0;
+
+	switch (h->kind) {
+	case UDAX_HELLO_NEW:
+		s = hello_new(c, h);
+		break;
+	case UDAX_HELLO_FORKED:
+		s = session_claim(c->d, h->session, c->peer.pid, h->probe);
+		if (s) {
+			flags = UDAX_HELLO_CLAIMED;
+			if (!s->pid)
+				session_identify(s, c->peer.pid);
+		} else {
+			s = hello_new(c, h);
+		}
+		break;
+	case UDAX_HELLO_AGAIN:
+		s = session_find(c->d, h->session);
+		if (s && s->pid != c->peer.pid) {
+			session_put(s);
+			s = NULL;
+		}
+		flags = s ? UDAX_HELLO_CLAIMED : 0;
+		if (!s)
+			s = hello_new(c, h);
+		break;
+	case UDAX_HELLO_KEEPER: {
+		struct group *g = group_get(c->d, h->token);
+
+		reply_hello(c, m, NULL, UDAX_HELLO_CLAIMED);
+		if (!g)
+			return false;
+		keeper_add(c->worker, g, c->fd);
+		return true;
+	}
+	default:
+		wire_reply(c->fd, m, EINVAL, NULL, NULL, 0);
+		return false;
+	}
+	if (!s) {
+		wire_reply(c->fd, m, ENOMEM, NULL, NULL, 0);
+		return false;
+	}
+	reply_hello(c, m, s, flags);
+	session_adopt(s, c->fd);
+	session_put(s);
+	return true;
+}
+
+/* False: nothing more to do with this connection. */
+static bool first_message(struct conn *c)
+{
+	struct udax_msg m = { 0 };
+	int fds[UDAX_WIRE_MAX_FDS];
+	unsigned int nfds = UDAX_WIRE_MAX_FDS;
+	ssize_t len = sock_recv(c->fd, &m, sizeof(m), fds, &nfds, MSG_DONTWAIT);
+	int err;
+
+	if (len == -EAGAIN)
+		return true;
+	if (!len || (len < 0 && len != -EMSGSIZE && len != -ETOOMANYREFS)) {
+		close(c->fd);
+		c->fd = -1;
+		return false;
+	}
+	for (unsigned int i = 0; i < nfds; i++)
+		close(fds[i]);
+	err = wire_check(&m, len, nfds);
+	if (!err && m.hdr.op != UDAX_OP_HELLO)
+		err = EPROTO;
+	if (err) {
+		wire_reply(c->fd, &m, err, NULL, NULL, 0);
+		return true;
+	}
+	if (hello(c, &m)) {
+		c->fd = -1;
+		return false;
+	}
+	return true;
+}
+
+static void on_first(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct conn *c = container_of(op, struct conn, op);
+
+	if (res > 0 && c->fd >= 0 && !first_message(c) && !last)
+		loop_cancel(loop, op);
+	if (!last)
+		return;
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c);
+}
+
+/* Root and our own user; others would get what only we may do. */
+static bool may_connect(const struct ucred *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
+static void refuse(int fd)
+{
+	struct udax_msg m = { .hdr = {
+		.magic = UDAX_WIRE_MAGIC, .version = UDAX_WIRE_VERSION,
+		.op = UDAX_OP_HELLO,
+	} };
+
+	wire_reply(fd, &m, EPERM, NULL, NULL, 0);
+	close(fd);
+}
+
+void conn_accept(struct worker *w)
+{
+	struct udaxd *d = w->x->d;
+	struct conn *c;
+	int fd;
+
+	while ((fd = sock_accept(d->listen, SOCK_NONBLOCK)) >= 0) {
+		struct ucred peer;
+
+		if (sock_peer(fd, &peer) || !may_connect(&peer)) {
+			refuse(fd);
+			continue;
+		}
+		c = calloc(1, sizeof(*c));
+		if (!c) {
+			close(fd);
+			continue;
+		}
+		c->d = d;
+		c->worker = w;
+		c->fd = fd;
+		c->peer = peer;
+		loop_op_init(&c->op, on_first);
+		if (loop_poll(w->loop, &c->op, fd, POLLIN)) {
+			close(fd);
+			free(c);
+		}
+	}
+}

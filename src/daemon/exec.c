@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
+/* Spare tasks an executor starts with; it keeps at most SPARE_MAX. */
+#define SPARE_MIN 256
+#define SPARE_MAX 4096
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + ts.tv_nsec;
+}
+
+/* An arena an executor, so that what it frees is near what it allocates. */
+static unsigned int arena_new(void)
+{
+#ifdef HAVE_JEMALLOC
+	unsigned int arena;
+	size_t len = sizeof(arena);
+
+	if (!mallctl("arenas.create", &arena, &len, NULL, 0))
+		return arena;
+#endif
+	return 0;
+}
+
+static void *exec_malloc(struct exec *x, size_t size)
+{
+#ifdef HAVE_JEMALLOC
+	if (x->arena)
+		return mallocx(size, MALLOCX_ARENA(x->arena) |
+			       MALLOCX_TCACHE_NONE | MALLOCX_ZERO);
+#endif
+	return calloc(1, size);
+}
+
+struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block)
+{
+	struct exec *x = aligned_alloc(64, (sizeof(*x) + 63) & ~63UL);
+
+	if (!x)
+		return NULL;
+	memset(x, 0, sizeof(*x));
+	x->d = d;
+	x->id = id;
+	x->may_block = may_block;
+	x->arena = arena_new();
+	list_init(&x->ready);
+	list_init(&x->ready_tasks);
+	list_init(&x->free);
+	while (x->nr_free < SPARE_MIN) {
+		struct task *t = exec_malloc(x, sizeof(*t));
+
+		if (!t)
+			break;
+		list_add(&t->link, &x->free);
+		x->nr_free++;
+	}
+	return x;
+}
+
+void exec_free(struct exec *x)
+{
+	struct task *t, *n;
+
+	list_for_each_safe(t, n, &x->free, link)
+		free(t);
+	free(x);
+}
+
+struct task *task_alloc(struct exec *x)
+{
+	struct task *t;
+
+	if (list_empty(&x->free))
+		return exec_malloc(x, sizeof(*t));
+	t = list_first(&x->free, struct task, link);
+	list_del(&t->link);
+	x->nr_free--;
+	return t;
+}
+
+void task_free(struct exec *x, struct task *t)
+{
+	if (x->nr_free >= SPARE_MAX) {
+		free(t);
+		return;
+	}
+	list_add(&t->link, &x->free);
+	x->nr_free++;
+}
+
+struct fault_stats *task_stats(struct exec *x, struct task *t)
+{
+	return t->kind == TASK_FAULT ? t->region->session->stats[x->id] :
+		&x->own;
+}
+
+/*
+ * One critical section of the model. The operation may be run by another
+ * executor as soon as the lock is released, if it parked: what it woke is
+ * taken off it before.
+ */
+static enum dax_verb step(struct exec *x, struct task *t)
+{
+	struct dax_mapping *mapping = t->op.mapping;
+	enum dax_verb verb;
+
+	t->op.stats = &task_stats(x, t)->dax;
+	lock_take(&mapping->i_pages);
+	verb = dax_op_step(&t->op);
+	t->verb = verb;
+	if (verb == DAX_PARK) {
+		t->waited = true;
+		if (!t->parked_ns)
+			t->parked_ns = now_ns();
+	}
+	list_splice_tail(&t->op.woken, &x->ready);
+	lock_release(&mapping->i_pages);
+	return verb;
+}
+
+/* The medium's answer, or the pool's turn. */
+static enum task_next do_iomap(struct exec *x, struct task *t)
+{
+	struct dax_op *op = &t->op;
+	struct media *m = t->file->media;
+	unsigned int flags = 0;
+
+	if (!x->may_block)
+		flags |= MEDIA_NOWAIT;
+	if (op->ask.write)
+		flags |= MEDIA_WRITE;
+	if (op->order && dax_is_zero_entry(op->entry))
+		flags |= MEDIA_WHOLE;
+	/* What the message said is old once the fault has waited. */
+	if (t->kind == TASK_FAULT && !t->waited && !op->order)
+		flags |= t->minor ? MEDIA_PRESENT : MEDIA_ABSENT;
+	if (m->ops->iomap(m, op->ask.pos, op->ask.len, flags,
+			  &op->ans.iomap) == -EAGAIN) {
+		pool_submit(x->d->pool, t);
+		return TASK_AWAY;
+	}
+	return TASK_STEP;
+}
+
+static enum task_next do_flush(struct exec *x, struct task *t)
+{
+	struct media *m = t->file->media;
+	uint64_t len = t->op.ask.nr << PAGE_SHIFT;
+
+	if (m->kind == MEDIA_DIRECT) {
+		t->op.ans.error = 0;
+		return TASK_STEP;
+	}
+	if (!x->may_block) {
+		pool_submit(x->d->pool, t);
+		return TASK_AWAY;
+	}
+	t->op.ans.error = m->ops->writeback(m, t->op.ask.start << PAGE_SHIFT, len);
+	task_stats(x, t)->writeback_bytes += len;
+	return TASK_STEP;
+}
+
+static enum task_next do_fsunlock(struct exec *x, struct task *t)
+{
+	if (t->kind == TASK_RANGE && t->locked) {
+		if (!x->may_block) {
+			pool_submit(x->d->pool, t);
+			return TASK_AWAY;
+		}
+		t->locked(x, t);
+	}
+	inval_unlock(x, t);
+	return TASK_STEP;
+}
+
+static enum task_next answer(struct exec *x, struct task *t)
+{
+	struct dax_op *op = &t->op;
+
+	switch (t->verb) {
+	case DAX_FSLOCK:
+		return inval_lock(x, t);
+	case DAX_FSUNLOCK:
+		return do_fsunlock(x, t);
+	case DAX_PT_CHECK:
+		op->ans.slot = pgtable_slot(&t->region->pt, t->addr);
+		return TASK_STEP;
+	case DAX_IOMAP:
+		return do_iomap(x, t);
+	case DAX_ALLOC:
+		op->ans.error = file_grow_table(t->file);
+		return TASK_STEP;
+	case DAX_UNMAP:
+		file_unmap(t->file, op->ask.start, op->ask.nr, op->ask.cows);
+		return TASK_STEP;
+	case DAX_WRPROTECT:
+		file_wrprotect(x, t->file, op->ask.start, op->ask.nr);
+		return TASK_STEP;
+	case DAX_FLUSH:
+		return do_flush(x, t);
+	case DAX_SPLIT_PMD:
+		if (pgtable_is_huge(&t->region->pt, t->addr))
+			pgtable_zap(&t->region->pt, t->addr,
+				    t->addr + DAX_PAGE_SIZE);
+		return TASK_STEP;
+	case DAX_COPY:
+		return install_private(x, t);
+	case DAX_MAP:
+		return install_map(x, t);
+	case DAX_FSYNC:
+		/* tmpfs grants no MAP_SYNC and an image has no metadata of its
+		 * own: nothing can be pending. */
+		op->ans.error = 0;
+		return TASK_STEP;
+	case DAX_PAGE_BUSY:
+		op->ans.busy = false;
+		return TASK_STEP;
+	case DAX_MORE:
+	case DAX_PARK:
+	case DAX_DONE:
+		break;
+	}
+	return TASK_STEP;
+}
+
+void exec_wake_later(struct exec *x, struct session *s, uint64_t addr)
+{
+	const unsigned int max = sizeof(x->later) / sizeof(x->later[0]);
+
+	if (!x->draining || x->nr_later == max) {
+		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+		return;
+	}
+	session_get(s);
+	x->later[x->nr_later++] = (struct wake_later){ s, addr };
+}
+
+static void stall_over(struct exec *x, struct task *t)
+{
+	hist_add(&task_stats(x, t)->stall, now_ns() - t->parked_ns);
+	t->parked_ns = 0;
+}
+
+static void run_one(struct exec *x, struct task *t)
+{
+	if (t->kind == TASK_FAULT && t->refill) {
+		install_refill(x, t);
+		return;
+	}
+	for (;;) {
+		enum dax_verb verb;
+
+		if (answer(x, t) == TASK_AWAY)
+			return;
+		verb = step(x, t);
+		if (verb == DAX_PARK)
+			return;
+		if (t->parked_ns && t->kind == TASK_FAULT && verb != DAX_MORE)
+			stall_over(x, t);
+		if (verb != DAX_DONE)
+			continue;
+		if (t->kind == TASK_FAULT)
+			fault_done(x, t);
+		else
+			t->done(x, t);
+		return;
+	}
+}
+
+void exec_run_ready(struct exec *x)
+{
+	for (;;) {
+		struct task *t;
+
+		if (!list_empty(&x->ready)) {
+			struct dax_waiter *w = list_first(&x->ready,
+						struct dax_waiter, link);
+
+			list_del(&w->link);
+			t = container_of(dax_waiter_op(w), struct task, op);
+		} else if (!list_empty(&x->ready_tasks)) {
+			t = list_first(&x->ready_tasks, struct task, link);
+			list_del(&t->link);
+		} else {
+			return;
+		}
+		run_one(x, t);
+	}
+}
+
+void task_run(struct exec *x, struct task *t)
+{
+	run_one(x, t);
+	exec_run_ready(x);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Executors and tasks. A task is an operation of the model together with what
+ * the daemon needs to answer it; any executor may run it, one at a time. It is
+ * always in exactly one place: running, on an executor's ready list, in a wait
+ * queue of the model, in a file's invalidate queue, or in the pool's queue.
+ */
+#ifndef UDAX_DAEMON_EXEC_H
+#define UDAX_DAEMON_EXEC_H
+
+#include "daemon/daemon.h"
+
+/* A thread that runs tasks. All fields are the thread's own unless said. */
+struct exec {
+	struct udaxd *d;
+	unsigned int id;
+	bool may_block;			/* helpers */
+	unsigned int arena;		/* jemalloc's, for what it allocates */
+	_Atomic(struct session *) installing;	/* read by others: bracket.c */
+	struct list_head ready;		/* dax_waiter.link: woken operations */
+	struct list_head ready_tasks;	/* task.link: let in by an invalidate lock */
+	struct list_head free;		/* task.link: spare tasks */
+	unsigned int nr_free;
+	struct fault_stats own;		/* of operations without a session */
+	/* Threads to wake when the messages that are there have been read. */
+	struct wake_later {
+		struct session *session;
+		uint64_t addr;
+	} later[16];
+	unsigned int nr_later;
+	bool draining;			/* in worker_drain() */
+};
+
+enum task_kind { TASK_FAULT, TASK_RANGE };
+
+struct task {
+	struct dax_op op;
+	enum task_kind kind;
+	enum dax_verb verb;		/* to be done next */
+	struct list_head link;
+	struct file *file;		/* reference through region, or own */
+	bool granted;			/* the invalidate lock is ours */
+	bool waited;			/* has been parked */
+	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
+
+	/* TASK_FAULT */
+	struct region *region;		/* holds a reference */
+	uint64_t addr;			/* page aligned, in the program */
+	uint64_t read_ns;		/* when the message was read, 0: not sampled */
+	uint32_t tid;			/* faulting thread */
+	bool write, minor, wp;		/* from the message */
+	bool refill;			/* the model is not asked */
+
+	/* TASK_RANGE: holds a reference of @file */
+	void (*done)(struct exec *x, struct task *t);
+	/* Done with the invalidate lock held, before it is released; may block. */
+	void (*locked)(struct exec *x, struct task *t);
+	void *arg;
+};
+
+struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block);
+void exec_free(struct exec *x);
+
+struct task *task_alloc(struct exec *x);
+void task_free(struct exec *x, struct task *t);
+
+/* Runs @t until it is done or waits somewhere else, then all that it woke. */
+void task_run(struct exec *x, struct task *t);
+void exec_run_ready(struct exec *x);
+
+/* What a handler of a verb says to the loop in task_run(). */
+enum task_next {
+	TASK_STEP,	/* answered: step the model */
+	TASK_AWAY,	/* handed over: do not touch it any more */
+};
+
+/*
+ * Wakes a thread so that it faults again: at once, or, by an executor that is
+ * reading messages, when no more are there. The resolve may have failed because
+ * a fork event waits behind them.
+ */
+void exec_wake_later(struct exec *x, struct session *s, uint64_t addr);
+
+/* The counters that this executor keeps for the task. */
+struct fault_stats *task_stats(struct exec *x, struct task *t);
+
+/* fault.c: one message of a program's userfaultfd. */
+void fault_message(struct exec *x, struct session *s,
+		   const struct uffd_msg *msg, uint64_t now);
+void fault_done(struct exec *x, struct task *t);
+
+/* install.c */
+enum task_next install_map(struct exec *x, struct task *t);
+enum task_next install_private(struct exec *x, struct task *t);
+/* Serves a slot that the emulated page table has. Takes over @t. */
+void install_refill(struct exec *x, struct task *t);
+/* The fault ends in SIGBUS. */
+void install_sigbus(struct exec *x, struct task *t);
+
+/* inval.c: the file system's invalidate lock */
+enum task_next inval_lock(struct exec *x, struct task *t);
+void inval_unlock(struct exec *x, struct task *t);
+
+/* pool.c: helper threads */
+int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,
+	       struct exec **execs);
+void pool_stop(struct pool *pool);
+/* Any thread. The helper calls task_run(). */
+void pool_submit(struct pool *pool, struct task *t);
+/* Any thread. Runs @fn on a helper; @link is the caller's until then. */
+struct pool_job {
+	struct list_head link;
+	void (*fn)(struct exec *x, struct pool_job *job);
+};
+void pool_call(struct pool *pool, struct pool_job *job);
+
+/* CLOCK_MONOTONIC, ns. */
+uint64_t now_ns(void);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A page fault, from the message to its end, as the kernel's mm does it: 2M
+ * first where the mapping's pmd slot is empty, on fallback 4K in the same fault.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void count_result(struct fault_stats *st, unsigned int result)
+{
+	if (result & DAX_FAULT_FALLBACK)
+		st->res_fallback++;
+	else if (result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
+		st->res_sigbus++;
+	else if (result & DAX_FAULT_NEEDDSYNC)
+		st->res_needdsync++;
+	else if (result & DAX_FAULT_DONE_COW)
+		st->res_cow++;
+	else
+		st->res_nopage++;
+}
+
+static void count_done(struct exec *x, struct task *t)
+{
+	struct fault_stats *st = task_stats(x, t);
+	bool pmd = t->op.order;
+
+	if (pmd)
+		st->pmd++;
+	else
+		st->pte++;
+	if (t->write)
+		st->write++;
+	else
+		st->read++;
+	if (t->read_ns)
+		hist_add(pmd ? &st->lat_pmd : &st->lat_pte,
+			 now_ns() - t->read_ns);
+}
+
+static void start_op(struct task *t, unsigned int order)
+{
+	struct region *r = t->region;
+	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
+	struct dax_vma vma = {
+		.vm_start = r->start,
+		.vm_end = r->end,
+		.vm_pgoff = r->offset >> PAGE_SHIFT,
+		.shared = !(flags & UDAX_MAP_PRIVATE),
+		.sync = flags & UDAX_MAP_SYNC,
+	};
+
+	dax_op_init_fault(&t->op, &t->file->mapping, order, &vma, t->addr,
+			  DAX_FAULT_FLAG_USER |
+			  (t->write ? DAX_FAULT_FLAG_WRITE : 0));
+	t->op.driver = t;
+	t->verb = DAX_MORE;
+}
+
+/* A file that grew is seen by the first fault that the old size would fail. */
+static void refresh_size(struct file *f)
+{
+	struct media *m = f->media;
+	uint64_t size = media_size(m);
+
+	lock_take(&f->mapping.i_pages);
+	__atomic_store_n(&f->mapping.i_size, size, __ATOMIC_RELAXED);
+	lock_release(&f->mapping.i_pages);
+}
+
+static void start_fault(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
+	enum dax_pt_slot slot = pgtable_slot(&r->pt, t->addr);
+	uint64_t pos = r->offset + (t->addr - r->start);
+	bool huge = t->file->media->page_size > DAX_PAGE_SIZE;
+
+	if (!(flags & UDAX_MAP_NOHUGE) && slot != DAX_PT_TABLE)
+		huge = true;
+	if (huge || pos >= __atomic_load_n(&t->file->mapping.i_size,
+					   __ATOMIC_RELAXED))
+		refresh_size(t->file);
+	start_op(t, huge ? PMD_ORDER : 0);
+	task_run(x, t);
+}
+
+/* One attempt is over: the next one, or the end. */
+void fault_done(struct exec *x, struct task *t)
+{
+	struct fault_stats *st = task_stats(x, t);
+	struct region *r = t->region;
+
+	count_result(st, t->op.result);
+	if (t->op.result & DAX_FAULT_FALLBACK) {
+		st->fallback[t->op.reason]++;
+		if (t->op.order) {
+			start_op(t, 0);
+			list_add_tail(&t->link, &x->ready_tasks);
+			return;
+		}
+	}
+	if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
+		install_sigbus(x, t);
+	count_done(x, t);
+	task_free(x, t);
+	region_put(r);
+}
+
+/*
+ * Nobody knows the address: the mapping was changed behind our back. The thread
+ * must not stall: from here on the kernel serves the page.
+ */
+static void unknown(struct exec *x, struct session *s, uint64_t addr)
+{
+	s->stats[x->id]->unknown++;
+	uffd_unregister(s->uffd, addr, DAX_PAGE_SIZE);
+	uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+}
+
+static void pagefault(struct exec *x, struct session *s,
+		      const struct uffd_msg *msg, uint64_t now)
+{
+	uint64_t flags = msg->arg.pagefault.flags;
+	uint64_t addr = msg->arg.pagefault.address & ~(DAX_PAGE_SIZE - 1);
+	struct region *r;
+	struct task *t;
+	bool blocked;
+
+	lock_take(&s->lock);
+	blocked = atomic_load(&s->blocked);
+	r = blocked ? NULL : region_lookup(s, addr);
+	lock_release(&s->lock);
+	if (!r) {
+		if (blocked)
+			bracket_drop(x, s, addr);
+		else
+			unknown(x, s, addr);
+		return;
+	}
+	if (!s->pid)
+		session_learn_pid(s, msg->arg.pagefault.feat.ptid);
+	t = task_alloc(x);
+	if (!t) {
+		/* The refault comes when there is memory again. */
+		region_put(r);
+		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+		return;
+	}
+	t->kind = TASK_FAULT;
+	t->region = r;
+	t->file = r->file;
+	t->addr = addr;
+	t->tid = msg->arg.pagefault.feat.ptid;
+	t->write = flags & UFFD_PAGEFAULT_FLAG_WRITE;
+	t->minor = flags & UFFD_PAGEFAULT_FLAG_MINOR;
+	t->wp = flags & UFFD_PAGEFAULT_FLAG_WP;
+	t->granted = t->waited = false;
+	t->parked_ns = 0;
+	t->read_ns = now;
+	t->refill = false;
+	/*
+	 * Where stores are tracked, permission to write is given under the
+	 * entry's lock only: else it could slip in behind a write-back.
+	 */
+	if (pgtable_has(&r->pt, addr, t->write) && !(r->wp && t->write)) {
+		install_refill(x, t);
+	} else {
+		start_fault(x, t);
+	}
+}
+
+void fault_message(struct exec *x, struct session *s,
+		   const struct uffd_msg *msg, uint64_t now)
+{
+	switch (msg->event) {
+	case UFFD_EVENT_PAGEFAULT:
+		pagefault(x, s, msg, now);
+		break;
+	case UFFD_EVENT_FORK:
+		session_forked(x, s, msg->arg.fork.ufd);
+		break;
+	}
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Files: one struct for each pmem file that somebody maps, found by identity
+ * (device, inode) while it is open, and closed at the last unmap: the space of
+ * an unlinked file would leak otherwise.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/*
+ * Virtual memory that a file's table starts with. Only what is used is
+ * backed: 1 GiB holds the entries of more than 64 GiB of 4K pages.
+ */
+#define TABLE_BYTES (1ULL << 30)
+
+static void *table_map(uint64_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+int file_grow_table(struct file *f)
+{
+	void *mem;
+	int err = 0;
+
+	lock_take(&f->mapping.i_pages);
+	mem = mremap(f->table_mem, f->table_size, f->table_size * 2,
+		     MREMAP_MAYMOVE);
+	if (mem == MAP_FAILED) {
+		err = -ENOMEM;
+	} else {
+		f->table_mem = mem;
+		f->table_size *= 2;
+		dax_table_set_memory(&f->mapping.table, mem, f->table_size);
+	}
+	lock_release(&f->mapping.i_pages);
+	return err;
+}
+
+static struct file *file_new(struct udaxd *d, struct media *m)
+{
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->table_size = TABLE_BYTES;
+	f->table_mem = table_map(f->table_size);
+	if (!f->table_mem) {
+		free(f);
+		return NULL;
+	}
+	f->media = m;
+	f->refs = 1;
+	lock_init(&f->lock, LOCK_RANK_FILE, "file");
+	list_init(&f->regions);
+	list_init(&f->inval_queue);
+	list_init(&f->link);
+	dax_mapping_init(&f->mapping, d->proto, &d->waits, f->table_mem,
+			 f->table_size);
+	f->mapping.driver = f;
+	f->mapping.i_size = media_size(m);
+	return f;
+}
+
+static void file_free(struct file *f)
+{
+	dax_mapping_exit(&f->mapping);
+	munmap(f->table_mem, f->table_size);
+	lock_destroy(&f->lock);
+	media_close(f->media);
+	free(f);
+}
+
+/* Daemon lock held. */
+static struct file *find_locked(struct udaxd *d, uint64_t dev, uint64_t ino)
+{
+	struct file *f;
+
+	list_for_each(f, &d->files, link)
+		if (f->media->ino == ino && f->media->dev == dev)
+			return f;
+	return NULL;
+}
+
+struct file *file_find_fd(struct udaxd *d, int fd)
+{
+	struct stat st;
+	struct file *f;
+
+	if (fstat(fd, &st))
+		return NULL;
+	lock_take(&d->lock);
+	f = find_locked(d, st.st_dev, st.st_ino);
+	if (f)
+		f->refs++;
+	lock_release(&d->lock);
+	return f;
+}
+
+struct file *file_find(struct udaxd *d, uint64_t id)
+{
+	struct file *f, *found = NULL;
+
+	lock_take(&d->lock);
+	list_for_each(f, &d->files, link)
+		if (f->id == id) {
+			found = f;
+			found->refs++;
+			break;
+		}
+	lock_release(&d->lock);
+	return found;
+}
+
+/* Daemon lock held. Another opener may have been faster: his file stands. */
+static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
+{
+	struct file *old = find_locked(d, f->media->dev, f->media->ino);
+
+	if (old) {
+		old->refs++;
+		return old;
+	}
+	f->id = ++d->next_id;
+	f->group = g;
+	g->files++;
+	d->nr_files++;
+	list_add_tail(&f->link, &d->files);
+	return f;
+}
+
+int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
+	     char *why, unsigned int why_len)
+{
+	struct file *f = file_find_fd(d, fd);
+	struct media *m;
+	int err;
+
+	if (!f) {
+		struct file *fresh;
+
+		err = media_open(&m, fd, why, why_len);
+		if (err)
+			return err;
+		fresh = file_new(d, m);
+		if (!fresh) {
+			media_close(m);
+			return -ENOMEM;
+		}
+		lock_take(&d->lock);
+		f = file_add(d, g, fresh);
+		lock_release(&d->lock);
+		if (f != fresh)
+			file_free(fresh);
+	}
+	*out = f;
+	return 0;
+}
+
+void file_ref(struct file *f)
+{
+	struct udaxd *d = container_of(f->mapping.waits, struct udaxd, waits);
+
+	lock_take(&d->lock);
+	f->refs++;
+	lock_release(&d->lock);
+}
+
+static void drained(struct exec *x, struct task *t)
+{
+	struct udaxd *d = x->d;
+	struct file *f = t->file;
+	bool last, again;
+
+	if (t->op.error)
+		logmsg("%s: last write-back failed: %s", f->media->name,
+		       strerror(-t->op.error));
+	task_free(x, t);
+	lock_take(&d->lock);
+	again = f->redrain && f->refs == 1;
+	f->redrain = false;
+	last = !again && --f->refs == 0;
+	if (!again) {
+		f->draining = false;
+		f->group->draining--;
+	}
+	if (last) {
+		list_del(&f->link);
+		d->nr_files--;
+	}
+	lock_release(&d->lock);
+	if (again) {
+		rangeop_writeback(d, f, drained, NULL);
+		return;
+	}
+	if (last)
+		file_free(f);
+	group_check(d);
+}
+
+/*
+ * The last user is gone. Write-back and close may take long, so a helper does
+ * them, with a reference of its own; who maps the file meanwhile finds it.
+ */
+void file_put(struct udaxd *d, struct file *f)
+{
+	bool drain;
+
+	lock_take(&d->lock);
+	drain = f->refs == 1 && !f->draining;
+	if (drain) {
+		f->draining = true;
+		f->group->draining++;
+	} else {
+		f->refs--;
+		/* Mapped and unmapped again while a drain ran: once more. */
+		f->redrain |= f->draining && f->refs == 1;
+	}
+	lock_release(&d->lock);
+	if (drain)
+		rangeop_writeback(d, f, drained, NULL);
+}
+
+void file_link_region(struct file *f, struct region *r)
+{
+	lock_take(&f->lock);
+	list_add_tail(&r->file_link, &f->regions);
+	f->nr_regions++;
+	lock_release(&f->lock);
+}
+
+void file_unlink_region(struct file *f, struct region *r)
+{
+	lock_take(&f->lock);
+	if (!list_empty(&r->file_link)) {
+		list_del(&r->file_link);
+		f->nr_regions--;
+	}
+	lock_release(&f->lock);
+}
+
+/* The part of region @r that shows pages [index, index + nr); false: none. */
+static bool overlap(const struct region *r, uint64_t index, uint64_t nr,
+		    uint64_t *start, uint64_t *end)
+{
+	uint64_t first = r->offset >> PAGE_SHIFT;
+	uint64_t last = first + ((r->end - r->start) >> PAGE_SHIFT);
+	uint64_t stop = nr > UINT64_MAX - index ? UINT64_MAX : index + nr;
+
+	if (index > first)
+		first = index;
+	if (stop < last)
+		last = stop;
+	if (first >= last)
+		return false;
+	*start = r->start + (first << PAGE_SHIFT) - r->offset;
+	*end = r->start + (last << PAGE_SHIFT) - r->offset;
+	return true;
+}
+
+/*
+ * Stores that land in a page without a fault must not be lost, so nothing is
+ * punched here: the pages under a zero entry are real pages of the file, and the
+ * emulated tables alone forget them (doc/fault.md, "Zero entries").
+ */
+void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows)
+{
+	struct region *r;
+	uint64_t start, end;
+
+	lock_take(&f->lock);
+	list_for_each(r, &f->regions, file_link)
+		if (overlap(r, index, nr, &start, &end))
+			pgtable_zap(&r->pt, start, end);
+	lock_release(&f->lock);
+}
+
+/* The fork event of the session is unread: a worker reads it at once. */
+static void wait_for_event(void)
+{
+	struct timespec ts = { .tv_nsec = 50000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void wrprotect_region(struct region *r, uint64_t start, uint64_t end)
+{
+	pgtable_wrprotect(&r->pt, start, end);
+	if (!r->wp)
+		return;
+	while (uffd_writeprotect(r->session->uffd, start, end - start, true,
+				 false) == -EAGAIN)
+		wait_for_event();
+}
+
+/* Helpers only: the ioctls may have to be repeated. */
+void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr)
+{
+	struct region *r, **regions;
+	unsigned int n = 0;
+
+	/*
+	 * Before a flush: whoever stores from now on faults first. Errors say
+	 * that the range or the program is gone, and its stores with it. The
+	 * ioctls are made without the lock, since a fork event takes it.
+	 */
+	lock_take(&f->lock);
+	regions = calloc(f->nr_regions + 1, sizeof(*regions));
+	list_for_each(r, &f->regions, file_link) {
+		region_get(r);
+		regions[n++] = r;
+	}
+	lock_release(&f->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t start, end;
+
+		if (overlap(regions[i], index, nr, &start, &end))
+			wrprotect_region(regions[i], start, end);
+		region_put(regions[i]);
+	}
+	free(regions);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Forked children. The fork event brings the child's userfaultfd before the
+ * child runs, so that it is served from its first touch; who it is comes later:
+ * from its hello, which names a fresh page of the child (the userfaultfd that
+ * can write there, as read back through the process, is the child's), or from
+ * the thread id in its first fault.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The child's regions are the parent's; shared page tables are not copied. */
+static int clone_regions(struct session *child, struct session *parent)
+{
+	struct region **all;
+	unsigned int nr = 0;
+	int err = 0;
+
+	lock_take(&parent->lock);
+	all = calloc(parent->nr_regions + 1, sizeof(*all));
+	for (unsigned int i = 0; all && i < parent->nr_regions; i++) {
+		region_get(parent->regions[i]);
+		all[nr++] = parent->regions[i];
+	}
+	lock_release(&parent->lock);
+	if (!all)
+		return -ENOMEM;
+	lock_take(&child->lock);
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		struct region *p = all[i];
+		struct region *r = region_new(child, p->file, p->start, p->end,
+					      p->offset, p->prot, p->flags,
+					      p->wp);
+
+		if (r)
+			r->id = p->id;
+		err = r ? region_insert(child, r) : -ENOMEM;
+	}
+	lock_release(&child->lock);
+	for (unsigned int i = 0; i < nr; i++)
+		region_put(all[i]);
+	free(all);
+	return err;
+}
+
+void session_forked(struct exec *x, struct session *parent, int uffd)
+{
+	struct session *s = session_new(parent->d, parent->group->token, 0);
+
+	if (!s || clone_regions(s, parent)) {
+		/* Closed, the child goes on without us, with the right data. */
+		logmsg("no memory for a forked child of pid %d",
+		       (int)parent->pid);
+		if (s)
+			session_put(s);
+		close(uffd);
+		return;
+	}
+	s->uffd = uffd;
+	s->features = parent->features;
+	s->parent = parent->id;
+	s->image = parent->image;
+	memcpy(s->comm, parent->comm, sizeof(s->comm));
+	session_publish(s);
+	if (s->image)
+		keeper_keep(s, -1);
+	session_serve_uffd(s);
+	worker_sweep_soon(s->d);
+	session_put(s);
+}
+
+/* Can this userfaultfd write to that page of that process? */
+static bool owns_page(struct session *s, pid_t pid, uint64_t page)
+{
+	uint64_t nonce = 0, seen = 0;
+	static __thread uint8_t buf[DAX_PAGE_SIZE]
+		__attribute__((aligned(DAX_PAGE_SIZE)));
+	struct uffdio_copy copy = {
+		.dst = page, .src = (uintptr_t)buf, .len = DAX_PAGE_SIZE,
+	};
+	struct iovec local = { &seen, sizeof(seen) };
+	struct iovec remote = { (void *)(uintptr_t)page, sizeof(seen) };
+	bool ours = false;
+
+	if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
+		return false;
+	memcpy(buf, &nonce, sizeof(nonce));
+	if (uffd_register(s->uffd, page, DAX_PAGE_SIZE, UFFD_MISSING))
+		return false;
+	if (!ioctl(s->uffd, UFFDIO_COPY, &copy))
+		ours = process_vm_readv(pid, &local, 1, &remote, 1, 0) ==
+		       sizeof(seen) && seen == nonce;
+	uffd_unregister(s->uffd, page, DAX_PAGE_SIZE);
+	return ours;
+}
+
+struct session *session_claim(struct udaxd *d, uint64_t parent, pid_t pid,
+			      uint64_t probe)
+{
+	struct session *found = NULL, *s, **orphans;
+	unsigned int nr = 0;
+
+	lock_take(&d->lock);
+	orphans = calloc(d->nr_sessions + 1, sizeof(*orphans));
+	list_for_each(s, &d->sessions, link)
+		if (orphans && s->parent == parent && s->sock < 0 &&
+		    (!s->pid || s->pid == pid)) {
+			session_get(s);
+			orphans[nr++] = s;
+		}
+	lock_release(&d->lock);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!found && owns_page(orphans[i], pid, probe))
+			found = orphans[i];
+		else
+			session_put(orphans[i]);
+	}
+	free(orphans);
+	return found;
+}
+
+void session_learn_pid(struct session *s, uint32_t tid)
+{
+	char path[64], line[128];
+	int tgid = 0;
+	FILE *f;
+
+	if (atomic_flag_test_and_set(&s->learning))
+		return;
+	snprintf(path, sizeof(path), "/proc/%u/status", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	fclose(f);
+	if (tgid && !session_identify(s, tgid))
+		session_adopt(s, -1);
+}
+
+void session_sweep(struct udaxd *d)
+{
+	struct session *s;
+
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		if (!s->pid && atomic_load(&s->state) == SESSION_LIVE &&
+		    session_mm_gone(s))
+			session_end(s);
+	lock_release(&d->lock);
+}
+
+bool session_unnamed(struct udaxd *d)
+{
+	struct session *s;
+	bool found = false;
+
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		found |= !s->pid;
+	lock_release(&d->lock);
+	return found;
+}

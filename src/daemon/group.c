@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Groups: what belongs to one run, and waiting until a run has ended. */
+#include "daemon/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct group *group_find(struct udaxd *d, uint64_t token)
+{
+	struct group *g;
+
+	list_for_each(g, &d->groups, link)
+		if (g->token == token)
+			return g;
+	return NULL;
+}
+
+struct group *group_get(struct udaxd *d, uint64_t token)
+{
+	struct group *g;
+
+	lock_take(&d->lock);
+	g = group_find(d, token);
+	if (!g) {
+		g = calloc(1, sizeof(*g));
+		if (g) {
+			g->token = token;
+			list_add_tail(&g->link, &d->groups);
+		}
+	}
+	lock_release(&d->lock);
+	return g;
+}
+
+void session_stats(const struct session *s, struct fault_stats *into)
+{
+	memset(into, 0, sizeof(*into));
+	for (unsigned int i = 0; i < s->d->nr_execs; i++)
+		fault_stats_add(into, s->stats[i]);
+}
+
+void group_stats(struct udaxd *d, const struct group *g, struct fault_stats *into)
+{
+	const struct group *each;
+	const struct session *s;
+
+	memset(into, 0, sizeof(*into));
+	list_for_each(each, &d->groups, link)
+		if (!g || each == g)
+			fault_stats_add(into, &each->ended);
+	list_for_each(s, &d->sessions, link)
+		if (!g || s->group == g)
+			for (unsigned int i = 0; i < d->nr_execs; i++)
+				fault_stats_add(into, s->stats[i]);
+}
+
+/* Daemon lock held. */
+static bool group_idle(struct udaxd *d, uint64_t token)
+{
+	struct group *g = group_find(d, token);
+	struct session *s;
+
+	if (!g)
+		return true;
+	if (g->draining)
+		return false;
+	list_for_each(s, &d->sessions, link)
+		if (s->group == g && (atomic_load(&s->state) != SESSION_LIVE ||
+				      session_process_gone(s)))
+			return false;
+	return true;
+}
+
+void group_check(struct udaxd *d)
+{
+	struct group_wait *w, *n;
+
+	lock_take(&d->lock);
+	list_for_each_safe(w, n, &d->idle_waits, link)
+		if (group_idle(d, w->token)) {
+			list_del(&w->link);
+			loop_post(w->loop, w->msg);
+		}
+	lock_release(&d->lock);
+	if (atomic_load(&d->stopping))
+		udaxd_stop(d);	/* main looks whether all is gone */
+}
+
+void group_wait(struct udaxd *d, struct group_wait *w)
+{
+	session_sweep(d);
+	lock_take(&d->lock);
+	list_add_tail(&w->link, &d->idle_waits);
+	lock_release(&d->lock);
+	group_check(d);
+}
+
+bool group_wait_cancel(struct udaxd *d, struct group_wait *w)
+{
+	bool found;
+
+	lock_take(&d->lock);
+	found = !list_empty(&w->link);
+	if (found)
+		list_del(&w->link);
+	lock_release(&d->lock);
+	return found;
+}

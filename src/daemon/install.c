@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Installs: what the MAP verb means on real memory. The emulated page table is
+ * set before the ioctl that lets the program go on, and taken back if it fails:
+ * a message that arrives in between is then a refill, not one more fault.
+ *
+ * Error rules (io/uffd.h): whatever happens, the thread is woken; where nothing
+ * was installed it faults again. -EEXIST does not wake by itself.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+
+/* What is known of a window's folio; dax_table_window_byte(). */
+enum window_folio { FOLIO_UNKNOWN, FOLIO_HUGE, FOLIO_NOHUGE };
+
+static enum window_folio get_folio(struct task *t)
+{
+	struct dax_mapping *mapping = &t->file->mapping;
+	uint64_t pgoff = (t->region->offset + t->addr - t->region->start) >>
+		PAGE_SHIFT;
+	uint8_t *byte, folio = FOLIO_UNKNOWN;
+
+	lock_take(&mapping->i_pages);
+	byte = dax_table_window_byte(&mapping->table, pgoff);
+	if (byte)
+		folio = *byte;
+	lock_release(&mapping->i_pages);
+	return folio;
+}
+
+static void set_folio(struct task *t, enum window_folio folio)
+{
+	struct dax_mapping *mapping = &t->file->mapping;
+	uint8_t *byte;
+
+	lock_take(&mapping->i_pages);
+	byte = dax_table_window_byte(&mapping->table, t->op.pgoff);
+	if (byte)
+		*byte = folio;
+	lock_release(&mapping->i_pages);
+}
+
+static bool is_image(const struct task *t)
+{
+	return t->file->media->kind == MEDIA_IMAGE;
+}
+
+static bool is_hugetlb(const struct task *t)
+{
+	return t->file->media->page_size != DAX_PAGE_SIZE;
+}
+
+/* The program's mapping is MAP_PRIVATE, by its own wish or the shim's. */
+static bool is_private(const struct task *t)
+{
+	return atomic_load_explicit(&t->region->flags, memory_order_relaxed) &
+		(UDAX_MAP_PRIVATE | UDAX_MAP_RDONLY_FD);
+}
+
+/* The page is in the memory, says the message; old news once it has waited. */
+static bool present(const struct task *t)
+{
+	return t->minor && !t->waited;
+}
+
+static int fill(struct exec *x, struct task *t, uint64_t addr, uint64_t len)
+{
+	struct media *m = t->file->media;
+	uint64_t pos = t->region->offset + (addr - t->region->start);
+
+	if (is_image(t))
+		task_stats(x, t)->fill_bytes += len;
+	return m->ops->fill(m, pos, len, t->minor ? 0 : MEDIA_ABSENT);
+}
+
+/*
+ * After a failed or half done install: 0 when the slot is served, -EAGAIN when
+ * the thread will fault again, -ENOSPC for a SIGBUS.
+ */
+static int settle(struct exec *x, struct task *t, int err, uint64_t start,
+		  uint64_t len, bool write)
+{
+	struct session *s = t->region->session;
+
+	switch (err) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		if (t->region->wp && write)
+			err = uffd_writeprotect(s->uffd, start, len, false, true);
+		if (err != -EAGAIN) {
+			uffd_wake(s->uffd, start, len);
+			return 0;
+		}
+		break;
+	case -ENOSPC:
+	case -ENOMEM:
+		return -ENOSPC;
+	}
+	task_stats(x, t)->eagain++;
+	exec_wake_later(x, s, t->addr);
+	return -EAGAIN;
+}
+
+/* A page that the file does not have yet. */
+static int allocate_4k(struct exec *x, struct task *t)
+{
+	struct session *s = t->region->session;
+	int err;
+
+	/* A zero page in a private mapping would stay zero for ever. */
+	if (!is_private(t) && !is_image(t)) {
+		err = uffd_zeropage(s->uffd, t->addr, DAX_PAGE_SIZE, true);
+		if (err != -EEXIST)
+			return err;
+	} else {
+		err = fill(x, t, t->addr, DAX_PAGE_SIZE);
+		if (err == -EROFS)
+			return -ENXIO;
+		if (err)
+			return err;
+	}
+	return uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE,
+			     t->region->wp && !t->write, true, NULL);
+}
+
+static int map_4k(struct exec *x, struct task *t)
+{
+	struct session *s = t->region->session;
+	int err = -EFAULT;
+
+	if (t->wp) {
+		/* Mapped, and to be made writable. */
+		err = uffd_writeprotect(s->uffd, t->addr, DAX_PAGE_SIZE, false,
+					true);
+		if (!err)
+			return 0;
+	}
+	if (present(t))
+		err = uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE,
+				    t->region->wp && !t->write, true, NULL);
+	else
+		err = -EFAULT;
+	if (err == -EFAULT)
+		err = allocate_4k(x, t);
+	if (err == -ENXIO) {
+		/* A hole that nobody may fill: the kernel's own zero page. */
+		uffd_unregister(s->uffd, t->addr, DAX_PAGE_SIZE);
+		uffd_wake(s->uffd, t->addr, DAX_PAGE_SIZE);
+		return 0;
+	}
+	return settle(x, t, err, t->addr, DAX_PAGE_SIZE, t->write);
+}
+
+/* A real PMD, or 512 PTEs where none can be had. */
+static int collapse(struct exec *x, struct task *t, uint64_t head)
+{
+	struct session *s = t->region->session;
+	int err;
+
+	if (get_folio(t) != FOLIO_NOHUGE && s->pidfd >= 0) {
+		err = uffd_collapse(s->pidfd, head);
+		if (!err) {
+			set_folio(t, FOLIO_HUGE);
+			task_stats(x, t)->huge_bytes += DAX_PMD_SIZE;
+			uffd_wake(s->uffd, head, DAX_PMD_SIZE);
+			return 0;
+		}
+		if (err != -EAGAIN && err != -ESRCH)
+			set_folio(t, FOLIO_NOHUGE);
+	}
+	task_stats(x, t)->nohuge++;
+	return uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
+}
+
+static int map_2m(struct exec *x, struct task *t)
+{
+	struct session *s = t->region->session;
+	uint64_t head = t->addr & ~(DAX_PMD_SIZE - 1);
+	int err = 0;
+
+	if (is_hugetlb(t)) {
+		if (!present(t))
+			err = fill(x, t, head, DAX_PMD_SIZE);
+		if (!err || err == -EEXIST)
+			err = uffd_continue(s->uffd, head, DAX_PMD_SIZE, false,
+					    true, NULL);
+		if (!err)
+			task_stats(x, t)->huge_bytes += DAX_PMD_SIZE;
+	} else if (is_image(t)) {
+		task_stats(x, t)->nohuge++;
+		err = fill(x, t, head, DAX_PMD_SIZE);
+		if (!err && t->write)
+			uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
+					  false);
+		if (!err)
+			err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE,
+						  !t->write, NULL);
+	} else {
+		err = collapse(x, t, head);
+	}
+	return settle(x, t, err, head, DAX_PMD_SIZE, t->write);
+}
+
+/* Would it block? Then it is a helper's. */
+static bool must_block(const struct task *t, bool pmd)
+{
+	if (is_image(t))
+		return pmd || !(present(t) || t->wp);
+	if (is_hugetlb(t))
+		return !present(t);
+	return false;
+}
+
+static bool hand_over(struct exec *x, struct task *t, bool pmd)
+{
+	bool blocks = must_block(t, pmd);
+
+	if (x->may_block)
+		return false;
+	if (!blocks && pmd && !is_hugetlb(t))
+		blocks = get_folio(t) == FOLIO_UNKNOWN;
+	if (blocks)
+		pool_submit(x->d->pool, t);
+	return blocks;
+}
+
+/* Sets the emulated slot, installs, takes it back on failure. */
+static int install(struct exec *x, struct task *t, bool pmd, bool zero)
+{
+	struct region *r = t->region;
+	bool write = t->op.ask.write;
+	int err;
+
+	if (!install_begin(x, r, t->addr))
+		return -EAGAIN;
+	if (pmd)
+		pgtable_set_pmd(&r->pt, t->addr, write);
+	else
+		pgtable_set_pte(&r->pt, t->addr, write);
+	err = pmd && (!zero || is_hugetlb(t)) ? map_2m(x, t) : map_4k(x, t);
+	if (err)
+		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
+	install_end(x, r->session);
+	return err;
+}
+
+enum task_next install_map(struct exec *x, struct task *t)
+{
+	enum dax_map_kind map = t->op.ask.map;
+	bool pmd = map == DAX_MAP_PMD || map == DAX_MAP_PMD_ZERO;
+	bool zero = map == DAX_MAP_PTE_ZERO || map == DAX_MAP_PMD_ZERO;
+
+	if (hand_over(x, t, pmd && !zero))
+		return TASK_AWAY;
+	t->op.ans.error = install(x, t, pmd, zero);
+	return TASK_STEP;
+}
+
+/* The file's page is mapped read-only; the kernel copies it at the refault. */
+enum task_next install_private(struct exec *x, struct task *t)
+{
+	if (hand_over(x, t, false))
+		return TASK_AWAY;
+	t->op.ask.write = true;
+	t->op.ans.error = install(x, t, false, false);
+	return TASK_STEP;
+}
+
+void install_refill(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+	bool pmd = pgtable_is_huge(&r->pt, t->addr) && !is_image(t) &&
+		   (is_hugetlb(t) || get_folio(t) == FOLIO_HUGE);
+
+	t->refill = true;
+	t->op.pgoff = (r->offset + (t->addr - r->start)) >> PAGE_SHIFT;
+	if (hand_over(x, t, pmd))
+		return;
+	task_stats(x, t)->refill++;
+	if (install_begin(x, r, t->addr)) {
+		int err = pmd ? map_2m(x, t) : map_4k(x, t);
+
+		install_end(x, r->session);
+		if (err == -ENOSPC)
+			install_sigbus(x, t);
+	}
+	task_free(x, t);
+	region_put(r);
+}
+
+/*
+ * No memory for the page. The kernel's own fault says so best: without the
+ * registration it ends in the SIGBUS of the file system, or succeeds if there
+ * is space by then. (A poison marker would outlive the shortage.)
+ */
+void install_sigbus(struct exec *x, struct task *t)
+{
+	struct session *s = t->region->session;
+
+	if (!install_begin(x, t->region, t->addr))
+		return;
+	uffd_unregister(s->uffd, t->addr, DAX_PAGE_SIZE);
+	uffd_wake(s->uffd, t->addr, DAX_PAGE_SIZE);
+	install_end(x, s);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sessions: from the hello, or the fork event, to the end of the memory. All
+ * that uses one holds a reference: its registration with the daemon, each
+ * region, each poll. The last reference closes its descriptors.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Every poller of a userfaultfd is woken by every fault: few are enough. */
+#define UFFD_READERS_MAX 4
+
+static struct fault_stats **stats_new(unsigned int nr)
+{
+	struct fault_stats **stats = calloc(nr, sizeof(*stats));
+
+	for (unsigned int i = 0; stats && i < nr; i++) {
+		size_t size = (sizeof(**stats) + 63) & ~63UL;
+
+		stats[i] = aligned_alloc(64, size);
+		if (!stats[i]) {
+			while (i--)
+				free(stats[i]);
+			free(stats);
+			return NULL;
+		}
+		memset(stats[i], 0, size);
+	}
+	return stats;
+}
+
+static void stats_free(struct fault_stats **stats, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		free(stats[i]);
+	free(stats);
+}
+
+struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->stats = stats_new(d->nr_execs);
+	s->polls = calloc(d->nr_workers, sizeof(*s->polls));
+	s->group = group_get(d, token);
+	if (!s->stats || !s->polls || !s->group) {
+		if (s->stats)
+			stats_free(s->stats, d->nr_execs);
+		free(s->polls);
+		free(s);
+		return NULL;
+	}
+	s->d = d;
+	s->uffd = -1;
+	atomic_store(&s->pidfd, -1);
+	atomic_store(&s->sock, -1);
+	lock_init(&s->lock, LOCK_RANK_SESSION, "session");
+	atomic_store(&s->refs, 1);
+	s->dropped_start = UINT64_MAX;
+	list_init(&s->link);
+	lock_take(&d->lock);
+	s->id = ++d->next_id;
+	s->home = d->workers[s->id % d->nr_workers];
+	s->group->sessions++;
+	s->group->processes++;
+	lock_release(&d->lock);
+	if (pid)
+		session_identify(s, pid);
+	return s;
+}
+
+void session_get(struct session *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+}
+
+static void session_free(struct session *s)
+{
+	struct udaxd *d = s->d;
+
+	if (s->uffd >= 0)
+		close(s->uffd);
+	if (s->pidfd >= 0)
+		close(s->pidfd);
+	if (s->sock >= 0)
+		close(s->sock);
+	lock_take(&d->lock);
+	for (unsigned int i = 0; i < d->nr_execs; i++)
+		fault_stats_add(&s->group->ended, s->stats[i]);
+	s->group->mappings += atomic_load(&s->mappings);
+	s->group->sessions--;
+	if (!list_empty(&s->link)) {
+		list_del(&s->link);
+		d->nr_sessions--;
+	}
+	lock_release(&d->lock);
+	lock_destroy(&s->lock);
+	stats_free(s->stats, d->nr_execs);
+	free(s->regions);
+	free(s->polls);
+	free(s);
+	group_check(d);
+}
+
+void session_put(struct session *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) == 1)
+		session_free(s);
+}
+
+void session_publish(struct session *s)
+{
+	struct udaxd *d = s->d;
+
+	session_get(s);
+	lock_take(&d->lock);
+	list_add_tail(&s->link, &d->sessions);
+	d->nr_sessions++;
+	lock_release(&d->lock);
+}
+
+struct session *session_find(struct udaxd *d, uint64_t id)
+{
+	struct session *s, *found = NULL;
+
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link)
+		if (s->id == id && atomic_load(&s->state) == SESSION_LIVE) {
+			session_get(s);
+			found = s;
+			break;
+		}
+	lock_release(&d->lock);
+	return found;
+}
+
+int session_identify(struct session *s, pid_t pid)
+{
+	char path[64];
+	FILE *f;
+
+	s->pid = pid;
+	s->pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (s->pidfd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (f) {
+		if (fgets(s->comm, sizeof(s->comm), f))
+			s->comm[strcspn(s->comm, "\n")] = '\0';
+		fclose(f);
+	}
+	return 0;
+}
+
+/* Workers on the program's own CPUs first: a fault is best served where it is. */
+static bool on_cpus_of(pid_t pid, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	if (!pid || sched_getaffinity(pid, sizeof(set), &set))
+		return true;
+	return CPU_ISSET(cpu, &set);
+}
+
+int session_serve_uffd(struct session *s)
+{
+	struct udaxd *d = s->d;
+	unsigned int nr = 0;
+
+	fcntl(s->uffd, F_SETFL, O_NONBLOCK);
+	for (int own = 1; own >= 0 && !nr; own--) {
+		for (unsigned int i = 0; i < d->nr_workers &&
+		     nr < UFFD_READERS_MAX; i++) {
+			unsigned int k = (s->id + i) % d->nr_workers;
+
+			if (own && !on_cpus_of(s->pid, d->workers[k]->cpu))
+				continue;
+			s->polls[nr].session = s;
+			session_get(s);
+			worker_poll_uffd(d->workers[k], &s->polls[nr++]);
+		}
+	}
+	atomic_store(&s->nr_polls, nr);
+	return 0;
+}
+
+bool session_mm_gone(struct session *s)
+{
+	/* Nothing is ever mapped there: ENOENT, or ESRCH without an mm. */
+	return s->uffd >= 0 &&
+	       uffd_zeropage(s->uffd, 0, DAX_PAGE_SIZE, false) == -ESRCH;
+}
+
+bool session_process_gone(struct session *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+
+	if (s->pidfd < 0)
+		return s->uffd >= 0 && session_mm_gone(s);
+	return poll(&p, 1, 0) == 1;
+}
+
+void session_remember_open(struct session *s, struct file *f)
+{
+	if (s->opened)
+		file_put(s->d, s->opened);
+	s->opened = f;
+}
+
+static void end_on_home(struct loop *loop, struct loop_msg *msg)
+{
+	struct session *s = container_of(msg, struct session, end_msg);
+	struct region_ref removed = { 0 };
+
+	logv(s->d, "session %llu: pid %d (%s) is gone",
+	     (unsigned long long)s->id, (int)s->pid, s->comm);
+	if (s->sock_op.armed)
+		loop_cancel(loop, &s->sock_op);
+	if (s->pidfd_op.armed)
+		loop_cancel(loop, &s->pidfd_op);
+	for (unsigned int i = 0; i < atomic_load(&s->nr_polls); i++)
+		worker_unpoll_uffd(&s->polls[i]);
+	if (s->image)
+		keeper_drop(s);
+	session_remember_open(s, NULL);
+	lock_take(&s->lock);
+	region_remove(s, 0, UINT64_MAX, &removed);
+	lock_release(&s->lock);
+	bracket_release(s);
+	region_ref_put(&removed);
+	session_put(s);
+}
+
+void session_end(struct session *s)
+{
+	int live = SESSION_LIVE;
+
+	if (!atomic_compare_exchange_strong(&s->state, &live, SESSION_ENDING))
+		return;
+	s->end_msg.fn = end_on_home;
+	loop_post(s->home->loop, &s->end_msg);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UDAX_DAEMON_SESSION_H
+#define UDAX_DAEMON_SESSION_H
+
+#include "daemon/exec.h"
+
+/* --- session.c --- */
+
+/* A session of @token's group; one reference, the caller's. NULL: no memory. */
+struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid);
+void session_get(struct session *s);
+/* Any executor; the last one frees. */
+void session_put(struct session *s);
+/*
+ * Makes it known to the control plane and starts reading its userfaultfd on
+ * some of the workers. Any thread. 0 or -errno.
+ */
+void session_publish(struct session *s);
+int session_serve_uffd(struct session *s);
+/* The process, or its memory, is gone: undo everything. Any thread, also twice. */
+void session_end(struct session *s);
+/* Is the memory gone? Asks the kernel by a harmless resolve. */
+bool session_mm_gone(struct session *s);
+bool session_process_gone(struct session *s);
+/* Reads pid (thread group) and name of a process; opens its pidfd. */
+int session_identify(struct session *s, pid_t pid);
+/* Session by id, with a reference; NULL. Takes the daemon lock. */
+struct session *session_find(struct udaxd *d, uint64_t id);
+
+/*
+ * A file is kept from the OPEN that names it to the MAP that uses it. Home
+ * worker. Takes over a reference, drops the one before; NULL: only that.
+ */
+void session_remember_open(struct session *s, struct file *f);
+
+/* --- fork.c --- */
+
+/* EVENT_FORK: the child's memory, regions cloned from @parent's. */
+void session_forked(struct exec *x, struct session *parent, int uffd);
+/*
+ * The forked child of session @parent that owns the page @probe says hello.
+ * Its session with a reference, or NULL if no fork event of it was seen.
+ */
+struct session *session_claim(struct udaxd *d, uint64_t parent, pid_t pid,
+			      uint64_t probe);
+/* The first fault of a child that never said hello tells its thread. */
+void session_learn_pid(struct session *s, uint32_t tid);
+/* Ends forked children that died without a word. Takes the daemon lock. */
+void session_sweep(struct udaxd *d);
+/* Are there such children, alive? Takes the daemon lock. */
+bool session_unnamed(struct udaxd *d);
+
+/* --- region.c; session lock held unless said --- */
+
+/* The region that covers @addr, with a reference, or NULL. */
+struct region *region_lookup(struct session *s, uint64_t addr);
+struct region *region_new(struct session *s, struct file *file, uint64_t start,
+			  uint64_t end, uint64_t offset, uint32_t prot,
+			  uint32_t flags, bool wp);
+void region_get(struct region *r);
+/* No lock held. */
+void region_put(struct region *r);
+/* Takes over the caller's reference. 0 or -ENOMEM. */
+int region_insert(struct session *s, struct region *r);
+/*
+ * Takes [start, end) out of the table; what sticks out of it on either side is
+ * replaced by a smaller region. Removed ones are put on @removed by region_link,
+ * with the table's reference: the caller puts them without the lock.
+ */
+struct region_ref {
+	struct region **r;
+	unsigned int nr;
+};
+int region_remove(struct session *s, uint64_t start, uint64_t end,
+		  struct region_ref *removed);
+/* Splits at @addr, so that a change can apply to whole regions. */
+int region_split(struct session *s, uint64_t addr, struct region_ref *removed);
+void region_ref_put(struct region_ref *ref);
+
+/* --- bracket.c --- */
+
+void bracket_begin(struct session *s, const struct udax_msg *msg);
+void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg);
+/* Ends a bracket without a change; wakes what slept. */
+void bracket_release(struct session *s);
+/*
+ * Around every ioctl that installs in the program: false if nothing may be
+ * installed now (then the address is remembered, or woken, here).
+ */
+bool install_begin(struct exec *x, struct region *r, uint64_t addr);
+void install_end(struct exec *x, struct session *s);
+/* A message that cannot be served now: its thread is woken after the bracket. */
+void bracket_drop(struct exec *x, struct session *s, uint64_t addr);
+
+/* --- conn.c: new connections, up to the hello --- */
+
+void conn_accept(struct worker *w);
+/*
+ * The session takes over the socket (-1: none yet) and starts to watch it and
+ * the process. Any thread; done by the home worker.
+ */
+void session_adopt(struct session *s, int sock);
+
+/* --- handshake.c: messages of a session --- */
+
+/* All that is there. Home worker. */
+void handshake_messages(struct exec *x, struct session *s);
+/* The reply to @req: @reply (may be NULL: @req echoed) with @error filled in. */
+int wire_reply(int sock, const struct udax_msg *req, int error,
+	       struct udax_msg *reply, const int *fds, unsigned int nfds);
+/* 0, or the errno of what is wrong with the packet's form. */
+int wire_check(const struct udax_msg *m, ssize_t len, unsigned int nfds);
+
+/* --- keeper.c: who holds descriptors in case udaxd dies --- */
+
+/* @sock is now @g's keeper's; its HUP ends image sessions. Worker 0. */
+void keeper_add(struct worker *w, struct group *g, int sock);
+/* False: there is none, so image files must not be served. */
+bool keeper_there(struct session *s);
+/* Gives it the session's userfaultfd and the memfd of @f. 0 or -errno. */
+int keeper_keep(struct session *s, int memfd);
+void keeper_drop(struct session *s);
+
+/* --- file.c --- */
+
+/* The file behind @fd with a reference. Takes the daemon lock. May block a little. */
+int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
+	     char *why, unsigned int why_len);
+struct file *file_find(struct udaxd *d, uint64_t id);
+struct file *file_find_fd(struct udaxd *d, int fd);
+void file_ref(struct file *f);
+/* Any thread, no lock held. The last one writes back and closes, on a helper. */
+void file_put(struct udaxd *d, struct file *f);
+/* DAX_ALLOC: more memory for the model's table. i_pages not held. */
+int file_grow_table(struct file *f);
+void file_link_region(struct file *f, struct region *r);
+void file_unlink_region(struct file *f, struct region *r);
+/* DAX_UNMAP and DAX_WRPROTECT over the file's regions; pages. */
+void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows);
+void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr);
+
+/* --- rangeop.c --- */
+
+/* A request of a program that tasks work for; replies when all are done. */
+void rangeop_fileop(struct exec *x, struct session *s, const struct udax_msg *m,
+		    int fd);
+void rangeop_sync(struct exec *x, struct session *s, const struct udax_msg *m,
+		  int fd);
+/* Writes @f back as a whole; @done on some helper. Takes a reference. */
+void rangeop_writeback(struct udaxd *d, struct file *f,
+		       void (*done)(struct exec *x, struct task *t), void *arg);
+/* Replies to @m when the files that nobody maps any more are written back. */
+void rangeop_sync_removed(struct session *s, const struct udax_msg *m,
+			  const struct region_ref *removed);
+
+/* --- group.c --- */
+
+struct group *group_get(struct udaxd *d, uint64_t token);
+/* Looks whether somebody's wait is over. Takes the daemon lock. */
+void group_check(struct udaxd *d);
+
+/* --- worker.c --- */
+
+struct worker {
+	struct exec *x;
+	struct loop *loop;
+	unsigned int cpu;
+	pthread_t thread;
+	struct loop_op accept_op;	/* worker 0 */
+	struct loop_op sweep_op;	/* worker 0: timer while orphans exist */
+	struct loop_msg sweep_msg;
+	atomic_bool sweep_posted;
+};
+
+struct session_polls {
+	struct loop_op op;
+	struct loop_msg msg, del;
+	struct session *session;	/* the poll holds a reference */
+	struct worker *worker;
+};
+
+/* 0 or -errno. d->workers[i] on d->execs[i]; @listen: its to accept from, or -1. */
+int worker_new(struct udaxd *d, unsigned int i, unsigned int cpu);
+int worker_start(struct worker *w, int listen);
+void worker_stop(struct worker *w);
+void worker_free(struct worker *w);
+/* Asks worker @w to read the session's userfaultfd; and to stop doing so. */
+void worker_poll_uffd(struct worker *w, struct session_polls *p);
+void worker_unpoll_uffd(struct session_polls *p);
+/* Reads and serves all messages that are there. */
+void worker_drain(struct exec *x, struct session *s);
+
+/* Looks for forked children that died unnamed, now and then while there are some. */
+void worker_sweep_soon(struct udaxd *d);
+
+/* One line on stderr: "udaxd: ...". */
+void logmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, only with --verbose. */
+void logv(const struct udaxd *d, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Workers: a thread a CPU, pinned, with an event loop each. A worker reads the
+ * userfaultfds of the sessions that were given to it and serves what it reads,
+ * on the CPU of the program; it never blocks.
+ */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOP_ENTRIES 256
+/* Messages taken by one read; more than that many threads rarely wait. */
+#define READ_BATCH 16
+/* Between looks for forked children that died unnamed. */
+#define SWEEP_NS 1000000000ull
+
+static void wake_later(struct exec *x)
+{
+	for (unsigned int i = 0; i < x->nr_later; i++) {
+		struct session *s = x->later[i].session;
+
+		uffd_wake(s->uffd, x->later[i].addr, DAX_PAGE_SIZE);
+		session_put(s);
+	}
+	x->nr_later = 0;
+}
+
+void worker_drain(struct exec *x, struct session *s)
+{
+	struct uffd_msg msgs[READ_BATCH];
+	int n;
+
+	x->draining = true;
+	do {
+		uint64_t now;
+
+		n = uffd_read(s->uffd, msgs, READ_BATCH);
+		if (n <= 0)
+			break;
+		now = now_ns();
+		for (int i = 0; i < n; i++)
+			fault_message(x, s, &msgs[i], now);
+	} while (n == READ_BATCH || x->nr_later);
+	x->draining = false;
+	wake_later(x);
+}
+
+static void on_uffd(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct session_polls *p = container_of(op, struct session_polls, op);
+
+	if (res > 0)
+		worker_drain(p->worker->x, p->session);
+	if (last)
+		session_put(p->session);
+}
+
+static void poll_on_worker(struct loop *loop, struct loop_msg *msg)
+{
+	struct session_polls *p = container_of(msg, struct session_polls, msg);
+	int err;
+
+	loop_op_init(&p->op, on_uffd);
+	err = loop_poll(loop, &p->op, p->session->uffd, POLLIN);
+	if (err) {
+		logmsg("cannot poll the userfaultfd of pid %d: %s",
+		       (int)p->session->pid, strerror(-err));
+		session_put(p->session);
+		return;
+	}
+	/* What came before the poll was there. */
+	worker_drain(p->worker->x, p->session);
+}
+
+void worker_poll_uffd(struct worker *w, struct session_polls *p)
+{
+	p->worker = w;
+	p->msg.fn = poll_on_worker;
+	loop_post(w->loop, &p->msg);
+}
+
+static void unpoll_on_worker(struct loop *loop, struct loop_msg *msg)
+{
+	struct session_polls *p = container_of(msg, struct session_polls, del);
+	struct session *s = p->session;
+
+	if (p->op.armed)
+		loop_cancel(loop, &p->op);
+	session_put(s);
+}
+
+void worker_unpoll_uffd(struct session_polls *p)
+{
+	session_get(p->session);
+	p->del.fn = unpoll_on_worker;
+	loop_post(p->worker->loop, &p->del);
+}
+
+static void on_accept(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct worker *w = container_of(op, struct worker, accept_op);
+
+	if (res > 0)
+		conn_accept(w);
+}
+
+static void on_sweep(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct worker *w = container_of(op, struct worker, sweep_op);
+
+	session_sweep(w->x->d);
+	if (session_unnamed(w->x->d))
+		loop_timeout(loop, op, SWEEP_NS);
+}
+
+static void sweep_on_worker(struct loop *loop, struct loop_msg *msg)
+{
+	struct worker *w = container_of(msg, struct worker, sweep_msg);
+
+	atomic_store(&w->sweep_posted, false);
+	if (w->sweep_op.armed)
+		return;
+	loop_op_init(&w->sweep_op, on_sweep);
+	loop_timeout(loop, &w->sweep_op, SWEEP_NS);
+}
+
+void worker_sweep_soon(struct udaxd *d)
+{
+	struct worker *w = d->workers[0];
+
+	if (atomic_exchange(&w->sweep_posted, true))
+		return;
+	w->sweep_msg.fn = sweep_on_worker;
+	loop_post(w->loop, &w->sweep_msg);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	cpu_set_t set;
+	int err;
+
+	CPU_ZERO(&set);
+	CPU_SET(w->cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	err = loop_run(w->loop);
+	if (err) {
+		logmsg("worker on CPU %u: %s", w->cpu, strerror(-err));
+		udaxd_stop(w->x->d);
+	}
+	return NULL;
+}
+
+int worker_new(struct udaxd *d, unsigned int i, unsigned int cpu)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->x = d->execs[i];
+	w->cpu = cpu;
+	err = loop_new(&w->loop, LOOP_ENTRIES, w);
+	if (err) {
+		free(w);
+		return err;
+	}
+	d->workers[i] = w;
+	return 0;
+}
+
+int worker_start(struct worker *w, int listen)
+{
+	int err = 0;
+
+	if (listen >= 0) {
+		loop_op_init(&w->accept_op, on_accept);
+		err = loop_poll(w->loop, &w->accept_op, listen, POLLIN);
+	}
+	return err ? err : -pthread_create(&w->thread, NULL, worker_main, w);
+}
+
+void worker_stop(struct worker *w)
+{
+	loop_stop(w->loop);
+	pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+	loop_free(w->loop);
+	free(w);
+}
