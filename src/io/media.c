@@ -81,8 +81,7 @@ static int find_kind(int fd, struct stat *st, uint64_t *page_size, char *why,
 		return media_fail(-EOPNOTSUPP, why, why_len,
 				  "a file that the kernel makes up");
 	default:
-		return media_fail(-EOPNOTSUPP, why, why_len,
-				  "neither on tmpfs nor on hugetlbfs");
+		return MEDIA_IMAGE;
 	}
 }
 
@@ -159,7 +158,8 @@ int media_open(struct media **m, int fd, char *why, unsigned int why_len)
 	if (base.fd < 0)
 		return media_fail(base.fd, why, why_len, "cannot be opened again: %s",
 				  strerror(-base.fd));
-	ret = media_direct_new(m, &base, why, why_len);
+	ret = kind == MEDIA_DIRECT ? media_direct_new(m, &base, why, why_len) :
+				     media_image_new(m, &base, why, why_len);
 	if (ret)
 		close(base.fd);
 	return ret;

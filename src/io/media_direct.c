@@ -6,34 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "io/armed.h"
 #include "io/media_impl.h"
-#include "io/uffd.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22	/* 5.14 */
-#endif
-
-/* The medium's own mapping grows in such steps; address space costs nothing. */
-#define MAP_STEP (1ull << 30)
 
 struct direct {
 	struct media m;
-
-	/*
-	 * The medium's own mapping of the file, made at the first use and made
-	 * anew when the file has outgrown it. It is armed for missing pages by
-	 * a userfaultfd, whose ZEROPAGE allocates a single page where every
-	 * other way allocates a huge one on a mount with huge=. SIGBUS mode:
-	 * a touch of a hole fails, instead of waiting for somebody to fill it.
-	 */
-	pthread_rwlock_t lock;	/* guards the three below; a leaf */
-	char *map;
-	uint64_t map_len;
-	int uffd;
+	struct armed own;	/* the file; allocates single pages */
 };
 
 static struct direct *to_direct(struct media *m)
@@ -46,116 +26,6 @@ static bool hugetlb(const struct media *m)
 	return m->page_size != MEDIA_PAGE;
 }
 
-/* A new mapping of at least @len bytes, armed. The lock is held for writing. */
-static int remap(struct direct *d, uint64_t len)
-{
-	uint64_t granted;
-	char *map;
-	int ret;
-
-	if (d->uffd < 0) {
-		d->uffd = uffd_open(-1, true);
-		if (d->uffd < 0)
-			return d->uffd;
-		ret = uffd_api(d->uffd, UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS,
-			       0, &granted);
-		if (ret)
-			goto err_uffd;
-	}
-	len = (len + MAP_STEP - 1) & ~(MAP_STEP - 1);
-	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, d->m.fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	ret = uffd_register(d->uffd, (uintptr_t)map, len, UFFD_MISSING);
-	if (ret) {
-		munmap(map, len);
-		return ret;
-	}
-	if (d->map)
-		munmap(d->map, d->map_len);
-	d->map = map;
-	d->map_len = len;
-	return 0;
-
-err_uffd:
-	close(d->uffd);
-	d->uffd = -1;
-	return ret;
-}
-
-/* Takes the lock for reading, with a mapping of [0, @end). 0 or -errno. */
-static int map_get(struct direct *d, uint64_t end)
-{
-	int ret = 0;
-
-	pthread_rwlock_rdlock(&d->lock);
-	if (d->map_len >= end)
-		return 0;
-	pthread_rwlock_unlock(&d->lock);
-	pthread_rwlock_wrlock(&d->lock);
-	if (d->map_len < end)
-		ret = remap(d, end);
-	pthread_rwlock_unlock(&d->lock);
-	if (ret)
-		return ret;
-	/* It never shrinks, so that it is still long enough. */
-	pthread_rwlock_rdlock(&d->lock);
-	return 0;
-}
-
-static void map_put(struct direct *d)
-{
-	pthread_rwlock_unlock(&d->lock);
-}
-
-/*
- * Reads [pos, pos+len) through the medium's own mapping, so that what is there
- * is cleared and up to date. -EFAULT: a page is missing. The lock is held; only
- * the file's pages are wanted, mapped here they would count as in use.
- */
-static int touch(struct direct *d, uint64_t pos, uint64_t len)
-{
-	int ret = madvise(d->map + pos, len, MADV_POPULATE_READ) < 0 ? -errno : 0;
-
-	madvise(d->map + pos, len, MADV_DONTNEED);
-	return ret;
-}
-
-static int fill_page(struct direct *d, uint64_t pos)
-{
-	int ret = map_get(d, pos + MEDIA_PAGE);
-
-	if (ret)
-		return ret;
-	ret = uffd_zeropage(d->uffd, (uintptr_t)d->map + pos, MEDIA_PAGE, false);
-	if (!ret)
-		madvise(d->map + pos, MEDIA_PAGE, MADV_DONTNEED);
-	else if (ret == -EEXIST)
-		ret = 0;
-	else if (ret == -ENOMEM)
-		/* It allocates before it looks whether there is a page. */
-		ret = touch(d, pos, MEDIA_PAGE) ? -ENOSPC : 0;
-	map_put(d);
-	return ret;
-}
-
-/*
- * fallocate() reserves folios and leaves them as they are, to be cleared by the
- * first fault. COLLAPSE does not clear them (uffd.h), so a reading fault through
- * the medium's own mapping does. A page that is punched meanwhile is missing:
- * COLLAPSE will refuse the window then.
- */
-static int clear_window(struct direct *d, uint64_t pos, uint64_t len)
-{
-	int ret = map_get(d, pos + len);
-
-	if (ret)
-		return ret;
-	ret = touch(d, pos, len);
-	map_put(d);
-	return ret == -EFAULT ? 0 : ret;
-}
-
 /* All of [pos, pos+len) allocated and cleared. Blocks. */
 static int allocate(struct direct *d, uint64_t pos, uint64_t len)
 {
@@ -166,8 +36,14 @@ static int allocate(struct direct *d, uint64_t pos, uint64_t len)
 	} while (ret < 0 && errno == EINTR);
 	if (ret < 0)
 		return errno == ENOMEM ? -ENOSPC : -errno;
-	/* hugetlbfs clears at once; only a reserve may be short there. */
-	return hugetlb(&d->m) ? 0 : clear_window(d, pos, len);
+	if (hugetlb(&d->m))
+		return 0;	/* cleared at once */
+	/*
+	 * COLLAPSE does not clear a fresh huge folio (uffd.h), a fault does. A
+	 * page that is punched meanwhile is missing: COLLAPSE will refuse then.
+	 */
+	ret = armed_touch(&d->own, pos, len);
+	return ret == -EFAULT ? 0 : ret;
 }
 
 static int direct_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int flags)
@@ -177,7 +53,7 @@ static int direct_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int
 	if (m->readonly)
 		return -EROFS;
 	if (len == MEDIA_PAGE && !hugetlb(m))
-		return fill_page(d, pos);
+		return armed_zero(&d->own, pos);
 	return allocate(d, pos, len);
 }
 
@@ -283,11 +159,7 @@ static void direct_close(struct media *m)
 {
 	struct direct *d = to_direct(m);
 
-	if (d->map)
-		munmap(d->map, d->map_len);
-	if (d->uffd >= 0)
-		close(d->uffd);
-	pthread_rwlock_destroy(&d->lock);
+	armed_exit(&d->own);
 	close(m->fd);
 	free(d);
 }
@@ -312,8 +184,7 @@ int media_direct_new(struct media **out, const struct media *base, char *why,
 	d->m = *base;
 	d->m.ops = &direct_ops;
 	d->m.kind = MEDIA_DIRECT;
-	d->uffd = -1;
-	media_rwlock_init(&d->lock);
+	armed_init(&d->own, d->m.fd);
 	*out = &d->m;
 	return 0;
 }

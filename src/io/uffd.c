@@ -138,6 +138,20 @@ int uffd_continue(int fd, uint64_t start, uint64_t len, bool wp, bool wake, uint
 	return ret;
 }
 
+int uffd_copy(int fd, uint64_t dst, uint64_t src, uint64_t len, bool wake, uint64_t *done)
+{
+	struct uffdio_copy copy = {
+		.dst = dst,
+		.src = src,
+		.len = len,
+		.mode = wake ? 0 : UFFDIO_COPY_MODE_DONTWAKE,
+	};
+	int ret = uffd_ioctl(fd, UFFDIO_COPY, &copy);
+
+	store_done(done, copy.copy);
+	return ret;
+}
+
 int uffd_zeropage(int fd, uint64_t start, uint64_t len, bool wake)
 {
 	struct uffdio_zeropage zero = {

@@ -42,6 +42,8 @@ int uffd_unregister(int fd, uint64_t start, uint64_t len);
 
 /* @done (may be NULL): bytes mapped, also when it fails half way. */
 int uffd_continue(int fd, uint64_t start, uint64_t len, bool wp, bool wake, uint64_t *done);
+/* @src: in this process; -EFAULT also when it cannot be read. @done as above. */
+int uffd_copy(int fd, uint64_t dst, uint64_t src, uint64_t len, bool wake, uint64_t *done);
 int uffd_zeropage(int fd, uint64_t start, uint64_t len, bool wake);
 int uffd_writeprotect(int fd, uint64_t start, uint64_t len, bool wp, bool wake);
 int uffd_poison(int fd, uint64_t start, uint64_t len);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "io/guard.h"
+
+static _Thread_local sigjmp_buf *volatile landing;
+static struct sigaction before;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/*
+ * A SIGBUS of nobody's guard: the former action is put back and the instruction
+ * runs into it again; a signal that somebody sent is raised anew.
+ */
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	sigjmp_buf *to = landing;
+
+	if (to && info->si_code > 0) {
+		landing = NULL;
+		siglongjmp(*to, 1);
+	}
+	sigaction(SIGBUS, &before, NULL);
+	if (info->si_code <= 0)
+		raise(SIGBUS);
+}
+
+static void install(void)
+{
+	struct sigaction act = {
+		.sa_sigaction = on_sigbus,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK,
+	};
+
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGBUS, &act, &before);
+}
+
+int guard_run(void (*fn)(void *arg), void *arg)
+{
+	sigjmp_buf here;
+	sigset_t bus, old;
+	int ret = 0;
+
+	pthread_once(&once, install);
+	/* A blocked SIGBUS that an instruction raises kills the process. */
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	pthread_sigmask(SIG_UNBLOCK, &bus, &old);
+	if (!sigsetjmp(here, 0)) {
+		landing = &here;
+		fn(arg);
+		landing = NULL;
+	} else {
+		ret = -EFAULT;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ret;
+}

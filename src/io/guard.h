@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs a function that touches a mapped file which another process may cut
+ * short meanwhile: the SIGBUS of the touch ends the function, not the process.
+ */
+#ifndef UDAX_IO_GUARD_H
+#define UDAX_IO_GUARD_H
+
+/*
+ * 0, or -EFAULT when @fn(@arg) raised SIGBUS and was left there: it must hold no
+ * lock and own nothing. Any thread; does not nest. The first call installs the
+ * process's SIGBUS handler; a SIGBUS outside goes to the one that was before.
+ */
+int guard_run(void (*fn)(void *arg), void *arg);
+
+#endif

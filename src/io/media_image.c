@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The pmem file is anywhere: libpmem2 maps it (with MAP_SYNC where it is real
+ * pmem), and a memfd of the same size is the memory that programs map. A page
+ * of the memfd is loaded once, and is the truth from then on until punch() or
+ * writeback() by the caller, who knows which ones are dirty.
+ *
+ * The kernel copies between both, by COPY and pread(): a file that is cut short
+ * by somebody else is EFAULT there, not a SIGBUS here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libpmem2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/armed.h"
+#include "io/guard.h"
+#include "io/media_impl.h"
+
+struct image {
+	struct media m;
+	struct armed own;	/* the memfd; loads single pages */
+	pthread_mutex_t resize;	/* one resize or punch at a time; outer to @lock */
+
+	/* The pmem file, mapped as far as it went when it was last mapped. */
+	pthread_rwlock_t lock;	/* write: to replace the four below; a leaf */
+	struct pmem2_map *map;	/* NULL: the file was empty so far */
+	char *addr;
+	uint64_t len;
+	pmem2_persist_fn persist;	/* NULL: by msync(), see flush() */
+
+	/* One extent that is known to be allocated, so that faults need not ask. */
+	struct lock known_lock;	/* guards the three below */
+	uint64_t known_start, known_end;
+	uint64_t known_gen;	/* counts what may have made it wrong */
+};
+
+static struct image *to_image(struct media *m)
+{
+	return container_of(m, struct image, m);
+}
+
+/* libpmem2's own errors lie below every errno. */
+static int pmem2_error(int ret)
+{
+	return ret > -4096 ? ret : -EOPNOTSUPP;
+}
+
+static int configure(struct image *im, struct pmem2_config **cfg, struct pmem2_source **src)
+{
+	int ret;
+
+	ret = pmem2_source_from_fd(src, im->m.fd);
+	if (!ret)
+		ret = pmem2_config_new(cfg);
+	/* The coarsest granularity is the one that every file can give. */
+	if (!ret)
+		ret = pmem2_config_set_required_store_granularity(*cfg, PMEM2_GRANULARITY_PAGE);
+	if (!ret && im->m.readonly)
+		ret = pmem2_config_set_protection(*cfg, PMEM2_PROT_READ);
+	return ret;
+}
+
+/* Maps the whole file as it is now. The lock is held for writing. */
+static int remap(struct image *im)
+{
+	struct pmem2_config *cfg = NULL;
+	struct pmem2_source *src = NULL;
+	struct pmem2_map *map;
+	int ret;
+
+	ret = configure(im, &cfg, &src);
+	if (!ret)
+		ret = pmem2_map_new(&map, cfg, src);
+	pmem2_config_delete(&cfg);
+	pmem2_source_delete(&src);
+	if (ret)
+		return ret;
+	if (im->map)
+		pmem2_map_delete(&im->map);
+	im->map = map;
+	im->addr = pmem2_map_get_address(map);
+	im->len = pmem2_map_get_size(map);
+	im->persist = pmem2_map_get_store_granularity(map) == PMEM2_GRANULARITY_PAGE ?
+		      NULL : pmem2_get_persist_fn(map);
+	return 0;
+}
+
+/*
+ * Takes the lock for reading, with a mapping of [0, @end) if the file reaches so
+ * far: @im->len tells. 0 or -errno.
+ */
+static int map_get(struct image *im, uint64_t end)
+{
+	int ret = 0;
+
+	pthread_rwlock_rdlock(&im->lock);
+	if (im->len >= end)
+		return 0;
+	pthread_rwlock_unlock(&im->lock);
+	pthread_rwlock_wrlock(&im->lock);
+	if (im->len < end && im->len < media_size(&im->m))
+		ret = remap(im);
+	pthread_rwlock_unlock(&im->lock);
+	/* It was cut short between both looks at its size. */
+	if (ret == PMEM2_E_SOURCE_EMPTY || ret == PMEM2_E_MAP_RANGE)
+		ret = 0;
+	if (ret)
+		return pmem2_error(ret);
+	pthread_rwlock_rdlock(&im->lock);
+	return 0;
+}
+
+static void map_put(struct image *im)
+{
+	pthread_rwlock_unlock(&im->lock);
+}
+
+static bool known(struct image *im, uint64_t pos, uint64_t len, uint64_t *gen)
+{
+	bool ret;
+
+	lock_take(&im->known_lock);
+	ret = pos >= im->known_start && pos + len <= im->known_end;
+	*gen = im->known_gen;
+	lock_release(&im->known_lock);
+	return ret;
+}
+
+/* [pos, end) is allocated, if nothing happened to the file since @gen. */
+static void known_add(struct image *im, uint64_t pos, uint64_t end, uint64_t gen)
+{
+	lock_take(&im->known_lock);
+	if (gen == im->known_gen) {
+		if (pos > im->known_end || end < im->known_start) {
+			im->known_start = pos;
+			im->known_end = end;
+		}
+		if (pos < im->known_start)
+			im->known_start = pos;
+		if (end > im->known_end)
+			im->known_end = end;
+	}
+	lock_release(&im->known_lock);
+}
+
+static void known_forget(struct image *im)
+{
+	lock_take(&im->known_lock);
+	im->known_start = im->known_end = 0;
+	im->known_gen++;
+	lock_release(&im->known_lock);
+}
+
+/* Blocks for [pos, pos+len); a file system that cannot tell is not asked twice. */
+static int allocate(struct image *im, uint64_t pos, uint64_t len)
+{
+	int ret;
+
+	do {
+		ret = fallocate(im->m.fd, FALLOC_FL_KEEP_SIZE, (off_t)pos, (off_t)len);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return 0;
+}
+
+/*
+ * The extent of the pmem file at @pos in whole pages, not clipped. A page that
+ * is data in part (blocks smaller than a page, the end of file) is @partial: one
+ * page of data of which some may have to be allocated.
+ */
+static int64_t page_extent(struct image *im, uint64_t pos, bool *data, bool *partial)
+{
+	int64_t got = media_extent(im->m.fd, pos, INT64_MAX - pos, data);
+
+	*partial = got >= 0 && (uint64_t)got < MEDIA_PAGE;
+	if (got < 0)
+		return got;
+	*data |= *partial;
+	return *partial ? (int64_t)MEDIA_PAGE : got & ~(int64_t)(MEDIA_PAGE - 1);
+}
+
+/*
+ * To be written, and not all there. Only a window that is a hole as a whole,
+ * inside the file, is allocated; a single page always.
+ */
+static void iomap_allocate(struct image *im, uint64_t pos, uint64_t len, uint64_t got,
+			   uint64_t gen, struct dax_iomap *iomap)
+{
+	int ret;
+
+	if (len > MEDIA_PAGE && (got < len || pos + len > media_size(&im->m))) {
+		got = got < len ? got : MEDIA_PAGE;
+		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, got, true);
+		return;
+	}
+	ret = allocate(im, pos, len);
+	if (ret) {
+		media_iomap_error(iomap, ret);
+		return;
+	}
+	known_add(im, pos, pos + len, gen);
+	media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, len, true);
+}
+
+static int image_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned int flags,
+		       struct dax_iomap *iomap)
+{
+	struct image *im = to_image(m);
+	bool write = flags & MEDIA_WRITE, data, partial;
+	uint64_t gen;
+	int64_t got;
+
+	if (write && m->readonly) {
+		media_iomap_error(iomap, -EROFS);
+		return 0;
+	}
+	if (known(im, pos, len, &gen) ||
+	    (!write && len <= MEDIA_PAGE && (flags & MEDIA_PRESENT))) {
+		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, len, false);
+		return 0;
+	}
+	if (flags & MEDIA_NOWAIT)
+		return -EAGAIN;
+	got = page_extent(im, pos, &data, &partial);
+	if (got < 0) {
+		media_iomap_error(iomap, (int)got);
+		return 0;
+	}
+	if (data && !partial)
+		known_add(im, pos, pos + (uint64_t)got, gen);
+	if ((uint64_t)got > len)
+		got = (int64_t)len;
+	if (write && (!data || partial))
+		iomap_allocate(im, pos, len, (uint64_t)got, gen, iomap);
+	else
+		media_iomap_set(iomap, data ? DAX_IOMAP_MAPPED : DAX_IOMAP_HOLE, pos,
+				(uint64_t)got, false);
+	return 0;
+}
+
+static uint64_t memory_size(struct image *im)
+{
+	struct stat st;
+
+	return fstat(im->m.memfd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+static uint64_t page_up(uint64_t pos)
+{
+	return (pos + MEDIA_PAGE - 1) & ~(MEDIA_PAGE - 1);
+}
+
+/*
+ * Holes of the pmem file are read as what they are, zeros, through the mapping:
+ * that allocates nothing in it. A window is filled as far as the memory goes.
+ */
+static int image_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int flags)
+{
+	struct image *im = to_image(m);
+	uint64_t end = page_up(memory_size(im)), mapped;
+	int ret;
+
+	if (pos >= end)
+		return -EFAULT;
+	end = pos + len < end ? pos + len : end;
+	ret = map_get(im, end);
+	if (ret)
+		return ret;
+	/* The last page of the file is a whole page of the mapping. */
+	mapped = page_up(im->len) < end ? page_up(im->len) : end;
+	if (pos < mapped) {
+		if (mapped - pos > MEDIA_PAGE)
+			madvise(im->addr + pos, mapped - pos, MADV_WILLNEED);
+		ret = armed_copy(&im->own, pos, mapped - pos, im->addr + pos);
+		pos = mapped;
+	}
+	map_put(im);
+	for (; pos < end && !ret; pos += MEDIA_PAGE)
+		ret = armed_zero(&im->own, pos);
+	return ret;
+}
+
+/* Why the kernel could not store to the mapping at @pos. 0: try again. */
+static int store_error(struct image *im, uint64_t pos, bool again)
+{
+	int ret;
+
+	if (pos >= media_size(&im->m))
+		return -EFAULT;
+	ret = allocate(im, pos & ~(MEDIA_PAGE - 1), MEDIA_PAGE);
+	return ret ? ret : again ? 0 : -EIO;
+}
+
+/* Memory to mapping, [pos, end). What was cut off meanwhile is no error. */
+static int copy_out(struct image *im, uint64_t pos, uint64_t end)
+{
+	bool again = true;
+	ssize_t n;
+	int ret;
+
+	while (pos < end) {
+		n = pread(im->m.memfd, im->addr + pos, end - pos, (off_t)pos);
+		if (n > 0) {
+			pos += (uint64_t)n;
+			again = true;
+			continue;
+		}
+		if (!n)
+			break;
+		if (errno == EINTR)
+			continue;
+		if (errno != EFAULT)
+			return -errno;
+		ret = store_error(im, pos, again);
+		if (ret)
+			return ret == -EFAULT ? 0 : ret;
+		again = false;
+	}
+	return 0;
+}
+
+struct flush {
+	pmem2_persist_fn persist;
+	const void *addr;
+	size_t len;
+};
+
+static void flush_fn(void *arg)
+{
+	struct flush *f = arg;
+
+	f->persist(f->addr, f->len);
+}
+
+/*
+ * Durable on return. Where the granularity is a page libpmem2's persist function
+ * is msync(), whose error it drops (its type is void); so it is called here
+ * directly, for a failed write-back must fail the call that asked for it. The
+ * finer granularities flush the CPU's caches in user mode, and cannot fail but
+ * by SIGBUS.
+ */
+static int flush(struct image *im, uint64_t pos, uint64_t end)
+{
+	struct flush f;
+
+	pos &= ~(MEDIA_PAGE - 1);
+	f = (struct flush){ im->persist, im->addr + pos, end - pos };
+	if (!f.persist)
+		return msync(im->addr + pos, end - pos, MS_SYNC) < 0 ? -errno : 0;
+	if (guard_run(flush_fn, &f) && end <= media_size(&im->m))
+		return -EIO;
+	return 0;
+}
+
+/*
+ * Copies what the memory has of the range: a page that was never loaded, or was
+ * dropped, has nothing to say about the file.
+ */
+static int image_writeback(struct media *m, uint64_t pos, uint64_t len)
+{
+	struct image *im = to_image(m);
+	uint64_t start = pos, end = pos + len, size = media_size(m);
+	int64_t got;
+	bool data;
+	int ret;
+
+	if (end > size)
+		end = size;
+	if (m->readonly || pos >= end)
+		return 0;
+	ret = map_get(im, end);
+	if (ret)
+		return ret;
+	if (end > im->len)
+		end = im->len;
+	for (; pos < end && !ret; pos += (uint64_t)got) {
+		got = media_extent(m->memfd, pos, end - pos, &data);
+		if (got < 0) {
+			ret = (int)got;
+			break;
+		}
+		if (data)
+			ret = copy_out(im, pos, pos + (uint64_t)got);
+	}
+	if (!ret && start < end)
+		ret = flush(im, start, end);
+	map_put(im);
+	return ret;
+}
+
+/* The memfd has the file's size, so that a touch past the end is SIGBUS. */
+static int image_resize(struct media *m)
+{
+	struct image *im = to_image(m);
+	int ret;
+
+	known_forget(im);
+	pthread_mutex_lock(&im->resize);
+	ret = ftruncate(m->memfd, (off_t)media_size(m)) < 0 ? -errno : 0;
+	pthread_mutex_unlock(&im->resize);
+	return ret;
+}
+
+/*
+ * What is still there of [pos, end) is overwritten by the file's contents: a
+ * punch in a huge folio that somebody holds a reference to leaves the folio
+ * whole and writes zeros, which would pass for a page that is loaded. Never
+ * makes the memfd longer: @resize is held, @end inside.
+ */
+static int reload(struct image *im, uint64_t pos, uint64_t end)
+{
+	int64_t got;
+	ssize_t n;
+	bool data;
+	int ret;
+
+	ret = map_get(im, end);
+	if (ret)
+		return ret;
+	if (end > im->len)
+		end = im->len;
+	for (; pos < end; pos += (uint64_t)got) {
+		got = media_extent(im->m.memfd, pos, end - pos, &data);
+		if (got < 0) {
+			ret = (int)got;
+			break;
+		}
+		if (!data)
+			continue;
+		/* Past the end of either, zeros are what it holds. */
+		n = pwrite(im->m.memfd, im->addr + pos, (size_t)got, (off_t)pos);
+		if (n <= 0)
+			break;
+		got = n;
+	}
+	map_put(im);
+	return ret;
+}
+
+static int drop(struct image *im, uint64_t pos, uint64_t len)
+{
+	uint64_t size = memory_size(im), end;
+
+	if (pos >= size || !len)
+		return 0;
+	end = len < size - pos ? pos + len : size;
+	if (fallocate(im->m.memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)pos, (off_t)(end - pos)) < 0)
+		return -errno;
+	pos = page_up(pos);
+	end = end == size ? end : end & ~(MEDIA_PAGE - 1);
+	return pos < end ? reload(im, pos, end) : 0;
+}
+
+/* Whole pages are loaded again; of a page in part the bytes become zeros. */
+static int image_punch(struct media *m, uint64_t pos, uint64_t len)
+{
+	struct image *im = to_image(m);
+	int ret;
+
+	known_forget(im);
+	pthread_mutex_lock(&im->resize);
+	ret = drop(im, pos, len);
+	pthread_mutex_unlock(&im->resize);
+	return ret;
+}
+
+static void image_close(struct media *m)
+{
+	struct image *im = to_image(m);
+
+	armed_exit(&im->own);
+	if (im->map)
+		pmem2_map_delete(&im->map);
+	pthread_rwlock_destroy(&im->lock);
+	pthread_mutex_destroy(&im->resize);
+	lock_destroy(&im->known_lock);
+	close(m->memfd);
+	close(m->fd);
+	free(im);
+}
+
+static const struct media_ops image_ops = {
+	.name = "image",
+	.iomap = image_iomap,
+	.fill = image_fill,
+	.writeback = image_writeback,
+	.resize = image_resize,
+	.punch = image_punch,
+	.close = image_close,
+};
+
+static int make_memfd(struct media *m)
+{
+	char name[sizeof(m->name)];
+	int fd, err;
+
+	/* The kernel takes 249 bytes. */
+	snprintf(name, sizeof(name), "udax:%.240s", m->name);
+	fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)m->size) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	m->memfd = fd;
+	return 0;
+}
+
+int media_image_new(struct media **out, const struct media *base, char *why,
+		    unsigned int why_len)
+{
+	struct image *im = calloc(1, sizeof(*im));
+	int ret;
+
+	if (!im)
+		return media_fail(-ENOMEM, why, why_len, "no memory");
+	im->m = *base;
+	im->m.ops = &image_ops;
+	im->m.kind = MEDIA_IMAGE;
+	ret = im->m.size ? remap(im) : 0;
+	if (ret) {
+		media_fail(ret, why, why_len, "libpmem2: %s", pmem2_errormsg());
+		ret = pmem2_error(ret);
+		goto err_free;
+	}
+	ret = make_memfd(&im->m);
+	if (ret) {
+		media_fail(ret, why, why_len, "memfd: %s", strerror(-ret));
+		goto err_map;
+	}
+	armed_init(&im->own, im->m.memfd);
+	media_rwlock_init(&im->lock);
+	pthread_mutex_init(&im->resize, NULL);
+	lock_init(&im->known_lock, LOCK_RANK_LEAF, "image extents");
+	*out = &im->m;
+	return 0;
+
+err_map:
+	if (im->map)
+		pmem2_map_delete(&im->map);
+err_free:
+	free(im);
+	return ret;
+}
