@@ -15,6 +15,7 @@
 
 /* Exit statuses; 125 to 127 as env(1) has them. */
 enum {
+	EXIT_REFUSED = 1,	/* udaxd answered with an error */
 	EXIT_USAGE = 2,
 	EXIT_CANNOT = 77,	/* this machine, or this user, cannot */
 	EXIT_UDAX = 125,	/* udax itself failed */
@@ -41,8 +42,15 @@ char *find_ours(const char *name, const char *installed);
 /* One JSON value and a newline; 0, or EXIT_UDAX with a complaint. */
 int print_json(const json_t *value, FILE *out);
 
-/* Socket of the daemon to talk to: @option, else $UDAX_SOCKET, else NULL. */
-const char *daemon_socket(const char *option);
+struct rpc;
+/*
+ * Connects to the daemon at @option, else at $UDAX_SOCKET. -1, or the exit
+ * status of @verb, with a complaint.
+ */
+int daemon_open(struct rpc *r, const char *verb, const char *option);
+/* rpc_call(); NULL with a complaint, and the exit status to end with. */
+json_t *daemon_call(struct rpc *r, const char *method, json_t *params,
+		    int *status);
 
 /* The summary of a run (udax-run(1)) for people; only what is not zero. */
 void print_summary(const json_t *summary, FILE *out);

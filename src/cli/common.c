@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/rpc.h"
 #include "udax/wire.h"
 
 static void vcomplain(const char *fmt, va_list ap)
@@ -74,14 +75,30 @@ int print_json(const json_t *value, FILE *out)
 	return EXIT_UDAX;
 }
 
-const char *daemon_socket(const char *option)
+int daemon_open(struct rpc *r, const char *verb, const char *option)
 {
-	const char *env;
+	const char *socket = option ? option : getenv(UDAX_ENV_SOCKET);
 
-	if (option)
-		return option;
-	env = getenv(UDAX_ENV_SOCKET);
-	return env && *env ? env : NULL;
+	if (!socket || !*socket)
+		return usage_error(verb, "no --socket SOCK, and %s is not set",
+				   UDAX_ENV_SOCKET);
+	if (!rpc_open(r, socket))
+		return -1;
+	complain("%s", r->error);
+	return EXIT_UDAX;
+}
+
+json_t *daemon_call(struct rpc *r, const char *method, json_t *params,
+		    int *status)
+{
+	json_t *result;
+	int err = rpc_call(r, method, params, &result);
+
+	if (!err)
+		return result;
+	complain("%s", r->error);
+	*status = err == -EREMOTEIO ? EXIT_REFUSED : EXIT_UDAX;
+	return NULL;
 }
 
 json_int_t json_number(const json_t *o, const char *path)

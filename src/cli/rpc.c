@@ -167,16 +167,16 @@ int rpc_receive(struct rpc *r, json_t **result)
 	return got;
 }
 
-json_t *rpc_call(struct rpc *r, const char *method, json_t *params)
+int rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result)
 {
-	json_t *result;
-	int err;
+	int err = rpc_send(r, method, params);
 
-	err = rpc_send(r, method, params);
-	if (err)
-		return NULL;
-	while (!(err = rpc_receive(r, &result)))
-		if (wait_for(r, POLLIN))
-			return NULL;
-	return err < 0 ? NULL : result;
+	while (!err) {
+		err = rpc_receive(r, result);
+		if (!err && wait_for(r, POLLIN))
+			err = failed(r, -EIO, "waiting for udaxd");
+		else if (err > 0)
+			return 0;
+	}
+	return err;
 }

@@ -34,7 +34,7 @@ int rpc_send(struct rpc *r, const char *method, json_t *params);
  * more use.
  */
 int rpc_receive(struct rpc *r, json_t **result);
-/* Sends, waits and receives. The result, or NULL. */
-json_t *rpc_call(struct rpc *r, const char *method, json_t *params);
+/* Sends, waits and receives: 0 and *@result, or -errno as rpc_receive(). */
+int rpc_call(struct rpc *r, const char *method, json_t *params, json_t **result);
 
 #endif

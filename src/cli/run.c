@@ -247,6 +247,8 @@ static int run(struct run *r)
 {
 	int status = open_json(r);
 
+	for (size_t i = 0; status < 0 && i < r->opt.nr_dirs; i++)
+		status = pmem_check(r->opt.dirs[i], r->opt.media);
 	if (status >= 0)
 		return status;
 	if (getrandom(&r->token, sizeof(r->token), 0) != sizeof(r->token) ||

@@ -33,6 +33,9 @@ struct run_options {
 int run_options_parse(struct run_options *o, int argc, char **argv);
 void run_options_free(struct run_options *o);
 
+/* pmem.c: -1, or the exit status of udax, with a complaint. @media may be NULL. */
+int pmem_check(const char *dir, const char *media);
+
 struct run {
 	struct run_options opt;
 	const char *name;	/* of the program, for messages */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,7 @@ json_t *method_get_status(struct rpc_call *call)
 static json_t *name_json(const char *name)
 {
 	json_t *text = json_string(name);
-	char copy[256];
+	char copy[PATH_MAX];
 	size_t i;
 
 	if (text)
@@ -149,8 +150,9 @@ static json_t *name_json(const char *name)
 }
 
 /* Daemon lock held. */
-static json_t *session_json(struct session *s)
+static json_t *session_json(struct session *s, bool counters)
 {
+	struct fault_summary more = { .mappings = s->mappings, .processes = 1 };
 	struct fault_stats stats = { 0 };
 	unsigned int regions;
 	json_t *o;
@@ -172,6 +174,9 @@ static json_t *session_json(struct session *s)
 		      "waits", (json_int_t)stats.dax.waits);
 	if (o && s->parent)
 		json_object_set_new(o, "parent", json_integer(s->parent));
+	if (o && counters)
+		json_object_set_new(o, "counters",
+				    fault_stats_to_json(&stats, &more));
 	return o;
 }
 
@@ -179,16 +184,29 @@ json_t *method_list_sessions(struct rpc_call *call)
 {
 	struct udaxd *d = call->d;
 	struct session *s;
+	int counters = 0;
 	json_t *list;
 
-	if (!params(call, "{}"))
+	if (!params(call, "{s?:b}", "counters", &counters))
 		return NULL;
 	list = json_array();
 	lock_take(&d->lock);
 	list_for_each(s, &d->sessions, link)
-		json_array_append_new(list, session_json(s));
+		json_array_append_new(list, session_json(s, counters));
 	lock_release(&d->lock);
 	return list;
+}
+
+/* Where the file is now, if it still has a name: "/a/b (deleted)" else. */
+static json_t *path_json(const struct media *m)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", m->fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	return name_json(n < 0 ? m->name : path);
 }
 
 /* Daemon lock held. */
@@ -201,7 +219,7 @@ static json_t *file_json(struct file *f)
 	regions = f->nr_regions;
 	lock_release(&f->lock);
 	return json_pack("{s:I,s:o,s:I,s:I,s:s,s:I,s:I,s:i,s:b,s:b}",
-			 "id", (json_int_t)f->id, "name", name_json(m->name),
+			 "id", (json_int_t)f->id, "path", path_json(m),
 			 "dev", (json_int_t)m->dev, "ino", (json_int_t)m->ino,
 			 "media", m->ops->name,
 			 "size", (json_int_t)__atomic_load_n(&m->size,

@@ -1,3 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The verbs of udax: X(name, function, one-line help). */
 X("run", cmd_run, "run a program on emulated DAX and say what faults it took")
+X("status", cmd_status, "what a running udaxd is and has done")
+X("list", cmd_list, "sessions, files and mappings of a running udaxd")
+X("shutdown", cmd_shutdown, "end a running udaxd")
+X("doctor", cmd_doctor, "what this machine can do, and how to enable the rest")
