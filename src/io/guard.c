@@ -21,7 +21,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 
 	if (to && info->si_code > 0) {
 		landing = NULL;
-		siglongjmp(*to, 1);
+		siglongjmp(*to, info->si_code == BUS_ADRERR ? EFAULT : EIO);
 	}
 	sigaction(SIGBUS, &before, NULL);
 	if (info->si_code <= 0)
@@ -43,20 +43,19 @@ int guard_run(void (*fn)(void *arg), void *arg)
 {
 	sigjmp_buf here;
 	sigset_t bus, old;
-	int ret = 0;
+	int err;
 
 	pthread_once(&once, install);
 	/* A blocked SIGBUS that an instruction raises kills the process. */
 	sigemptyset(&bus);
 	sigaddset(&bus, SIGBUS);
 	pthread_sigmask(SIG_UNBLOCK, &bus, &old);
-	if (!sigsetjmp(here, 0)) {
+	err = sigsetjmp(here, 0);
+	if (!err) {
 		landing = &here;
 		fn(arg);
 		landing = NULL;
-	} else {
-		ret = -EFAULT;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret;
+	return -err;
 }

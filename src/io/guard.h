@@ -7,9 +7,10 @@
 #define UDAX_IO_GUARD_H
 
 /*
- * 0, or -EFAULT when @fn(@arg) raised SIGBUS and was left there: it must hold no
- * lock and own nothing. Any thread; does not nest. The first call installs the
- * process's SIGBUS handler; a SIGBUS outside goes to the one that was before.
+ * 0, or when @fn(@arg) raised SIGBUS and was left there (it must hold no lock and
+ * own nothing): -EFAULT: there is no such page (any more); -EIO: the memory is
+ * bad. Any thread; does not nest. The first call installs the process's SIGBUS
+ * handler; a SIGBUS outside goes to the one that was before.
  */
 int guard_run(void (*fn)(void *arg), void *arg);
 

@@ -339,6 +339,20 @@ static void flush_fn(void *arg)
 	f->persist(f->addr, f->len);
 }
 
+/* A range that was cut short meanwhile: what is left of it, page by page. */
+static int flush_pages(struct flush f)
+{
+	size_t left = f.len;
+	int ret = 0;
+
+	for (; left && ret != -EIO; left -= f.len) {
+		f.len = left < MEDIA_PAGE ? left : MEDIA_PAGE;
+		ret = guard_run(flush_fn, &f);
+		f.addr = (const char *)f.addr + f.len;
+	}
+	return ret == -EIO ? ret : 0;
+}
+
 /*
  * Durable on return. Where the granularity is a page libpmem2's persist function
  * is msync(), whose error it drops (its type is void); so it is called here
@@ -349,14 +363,14 @@ static void flush_fn(void *arg)
 static int flush(struct image *im, uint64_t pos, uint64_t end)
 {
 	struct flush f;
+	int ret;
 
 	pos &= ~(MEDIA_PAGE - 1);
 	f = (struct flush){ im->persist, im->addr + pos, end - pos };
 	if (!f.persist)
 		return msync(im->addr + pos, end - pos, MS_SYNC) < 0 ? -errno : 0;
-	if (guard_run(flush_fn, &f) && end <= media_size(&im->m))
-		return -EIO;
-	return 0;
+	ret = guard_run(flush_fn, &f);
+	return ret == -EFAULT ? flush_pages(f) : ret;
 }
 
 /*
