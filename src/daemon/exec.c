@@ -145,6 +145,8 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 		flags |= MEDIA_WRITE;
 	if (op->order && dax_is_zero_entry(op->entry))
 		flags |= MEDIA_WHOLE;
+	else if (op->order && m->kind == MEDIA_DIRECT && install_window_full(t))
+		flags |= MEDIA_PRESENT;
 	/* What the message said is old once the fault has waited. */
 	if (t->kind == TASK_FAULT && !t->waited && !op->order)
 		flags |= t->minor ? MEDIA_PRESENT : MEDIA_ABSENT;

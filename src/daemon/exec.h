@@ -94,6 +94,8 @@ enum task_next install_map(struct exec *x, struct task *t);
 enum task_next install_private(struct exec *x, struct task *t);
 /* Serves a slot that the emulated page table has. Takes over @t. */
 void install_refill(struct exec *x, struct task *t);
+/* Has the window of this 2M fault been mapped as a whole before? */
+bool install_window_full(struct task *t);
 /* The fault ends in SIGBUS. */
 void install_sigbus(struct exec *x, struct task *t);
 

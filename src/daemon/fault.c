@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define PMD_MASK (DAX_PMD_SIZE - 1)
+
 static void count_result(struct fault_stats *st, unsigned int result)
 {
 	if (result & DAX_FAULT_FALLBACK)
@@ -80,8 +82,8 @@ static void start_fault(struct exec *x, struct task *t)
 
 	if (!(flags & UDAX_MAP_NOHUGE) && slot != DAX_PT_TABLE)
 		huge = true;
-	if (huge || pos >= __atomic_load_n(&t->file->mapping.i_size,
-					   __ATOMIC_RELAXED))
+	if ((huge ? pos | PMD_MASK : pos) >=
+	    __atomic_load_n(&t->file->mapping.i_size, __ATOMIC_RELAXED))
 		refresh_size(t->file);
 	start_op(t, huge ? PMD_ORDER : 0);
 	task_run(x, t);

@@ -41,6 +41,11 @@ static void set_folio(struct task *t, enum window_folio folio)
 	lock_release(&mapping->i_pages);
 }
 
+bool install_window_full(struct task *t)
+{
+	return get_folio(t) != FOLIO_UNKNOWN;
+}
+
 static bool is_image(const struct task *t)
 {
 	return t->file->media->kind == MEDIA_IMAGE;
@@ -171,7 +176,10 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 			set_folio(t, FOLIO_NOHUGE);
 	}
 	task_stats(x, t)->nohuge++;
-	return uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
+	err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
+	if (err == -EFAULT)
+		set_folio(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
+	return err;
 }
 
 static int map_2m(struct exec *x, struct task *t)

@@ -28,7 +28,8 @@ enum media_kind { MEDIA_DIRECT, MEDIA_IMAGE };
 enum media_flags {
 	MEDIA_NOWAIT	= 0x1,	/* -EAGAIN instead of blocking */
 	MEDIA_WRITE	= 0x2,	/* allocate */
-	MEDIA_PRESENT	= 0x4,	/* the fault says that the page is in the memory (MINOR) */
+	MEDIA_PRESENT	= 0x4,	/* known to be in the memory: the fault says so (MINOR), or
+				 * the window was seen full */
 	MEDIA_WHOLE	= 0x10,	/* the window is a zero entry: pages in it are fills of
 				 * ours, so MEDIA_WRITE allocates all of it */
 	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */

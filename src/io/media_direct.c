@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io/armed.h"
@@ -107,9 +108,47 @@ static int iomap_allocate(struct media *m, uint64_t pos, uint64_t len, unsigned 
 	return 0;
 }
 
+/* cachestat(2), Linux 6.5; Debian 12's headers lack it. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
 /*
- * A window. Its extents come from SEEK_DATA, for which a folio that is allocated
- * and not yet cleared is a hole, as an unwritten extent is to a file system.
+ * Is every page of the window allocated? Looks at the window alone: SEEK_HOLE
+ * would walk the whole file behind it. Without cachestat(2) it is not known.
+ */
+static bool window_full(int fd, uint64_t pos, uint64_t len)
+{
+	uint64_t range[2] = { pos, len };
+	struct {
+		uint64_t cache, dirty, writeback, evicted, recently_evicted;
+	} stat;
+
+	return !syscall(SYS_cachestat, fd, range, &stat, 0) &&
+	       (stat.cache + stat.evicted) * MEDIA_PAGE == len;
+}
+
+/* Its folios may still have to be cleared, which COLLAPSE does not do. */
+static int iomap_full(struct media *m, uint64_t pos, uint64_t len, unsigned int flags,
+		      struct dax_iomap *iomap)
+{
+	int ret = 0;
+
+	if (flags & MEDIA_NOWAIT)
+		return -EAGAIN;
+	if (!m->readonly)
+		ret = armed_touch(&to_direct(m)->own, pos, len);
+	if (ret && ret != -EFAULT)
+		media_iomap_error(iomap, ret);
+	else
+		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, len, false);
+	return 0;
+}
+
+/*
+ * A window. Where it is not full its extents come from SEEK_DATA, for which a
+ * folio that is allocated and not yet cleared is a hole, as an unwritten extent
+ * is to a file system.
  */
 static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned int flags,
 			struct dax_iomap *iomap)
@@ -119,6 +158,12 @@ static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned in
 
 	if (len <= m->page_size)
 		return iomap_page(m, pos, len, flags, iomap);
+	if (flags & MEDIA_PRESENT) {
+		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, len, false);
+		return 0;
+	}
+	if (window_full(m->fd, pos, len))
+		return iomap_full(m, pos, len, flags, iomap);
 	got = media_extent(m->fd, pos, len, &data);
 	if (got < 0)
 		media_iomap_error(iomap, (int)got);
