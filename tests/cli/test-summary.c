@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Counters are added field by field, and the summary has the names it promises. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/summary.h"
+
+static struct fault_stats stats, sum;
+
+/* Without the model: the order of the enum, as the summary lists it. */
+const char *dax_fallback_name(enum dax_fallback reason)
+{
+	static const char *const names[] = {
+		"none", "colour", "private", "vma", "eof", "conflict", "oom",
+		"extent"
+	};
+
+	return names[reason];
+}
+
+/* Every counter gets a value of its own. */
+static void fill(struct fault_stats *s)
+{
+	uint64_t n = 1;
+
+	memset(s, 0, sizeof(*s));
+#define X(name) s->name = n++;
+	FAULT_COUNTERS(X)
+#undef X
+	for (int i = 0; i < DAX_FALLBACK_NR; i++)
+		s->fallback[i] = n++;
+	s->dax.waits = n++;
+	s->dax.wakes_next = n++;
+	s->dax.wakes_all = n++;
+	s->dax.misdirected = n++;
+	s->dax.useless = n++;
+	for (uint64_t v = 1; v <= 100; v++)
+		hist_add(&s->lat_pte, v * 1000);
+}
+
+static void test_add(void **state)
+{
+	fill(&stats);
+	memset(&sum, 0, sizeof(sum));
+	fault_stats_add(&sum, &stats);
+	assert_memory_equal(&sum, &stats, sizeof(sum));
+	fault_stats_add(&sum, &stats);
+#define X(name) assert_int_equal(sum.name, 2 * stats.name);
+	FAULT_COUNTERS(X)
+#undef X
+	assert_int_equal(sum.fallback[DAX_FALLBACK_NR - 1],
+			 2 * stats.fallback[DAX_FALLBACK_NR - 1]);
+	assert_int_equal(sum.dax.waits, 2 * stats.dax.waits);
+	assert_int_equal(sum.lat_pte.count, 200);
+}
+
+/* @path as "faults.pte"; fails when it is not there. */
+static json_int_t number(const json_t *o, const char *path)
+{
+	char copy[64], *name, *rest = copy;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while ((name = strsep(&rest, ".")))
+		o = json_object_get(o, name);
+	if (!json_is_integer(o))
+		fail_msg("no %s", path);
+	return json_integer_value(o);
+}
+
+static void test_names(void **state)
+{
+	struct fault_summary more = {
+		.files = 3, .mappings = 4, .processes = 5,
+		.protocol = "616", .track = "fast",
+	};
+	json_t *o;
+
+	fill(&stats);
+	o = fault_stats_to_json(&stats, &more);
+	assert_non_null(o);
+	assert_int_equal(number(o, "faults.total"), stats.pte + stats.pmd);
+	assert_int_equal(number(o, "faults.pte"), stats.pte);
+	assert_int_equal(number(o, "faults.pmd"), stats.pmd);
+	assert_int_equal(number(o, "faults.read"), stats.read);
+	assert_int_equal(number(o, "faults.write"), stats.write);
+	assert_int_equal(number(o, "refill"), stats.refill);
+	assert_int_equal(number(o, "fallback.colour"),
+			 stats.fallback[DAX_FALLBACK_COLOUR]);
+	assert_int_equal(number(o, "fallback.vma"),
+			 stats.fallback[DAX_FALLBACK_VMA]);
+	assert_int_equal(number(o, "fallback.eof"),
+			 stats.fallback[DAX_FALLBACK_EOF]);
+	assert_int_equal(number(o, "fallback.private"),
+			 stats.fallback[DAX_FALLBACK_PRIVATE]);
+	assert_int_equal(number(o, "fallback.conflict"),
+			 stats.fallback[DAX_FALLBACK_CONFLICT]);
+	assert_int_equal(number(o, "fallback.extent"),
+			 stats.fallback[DAX_FALLBACK_EXTENT]);
+	assert_int_equal(number(o, "fallback.oom"),
+			 stats.fallback[DAX_FALLBACK_OOM]);
+	assert_int_equal(number(o, "fallback.nohuge"), stats.nohuge);
+	assert_int_equal(number(o, "result.nopage"), stats.res_nopage);
+	assert_int_equal(number(o, "result.fallback"), stats.res_fallback);
+	assert_int_equal(number(o, "result.sigbus"), stats.res_sigbus);
+	assert_int_equal(number(o, "result.needdsync"), stats.res_needdsync);
+	assert_int_equal(number(o, "result.cow"), stats.res_cow);
+	assert_int_equal(number(o, "waits"), stats.dax.waits);
+	assert_int_equal(number(o, "wakes.next"), stats.dax.wakes_next);
+	assert_int_equal(number(o, "wakes.all"), stats.dax.wakes_all);
+	assert_int_equal(number(o, "wakes.misdirected"), stats.dax.misdirected);
+	assert_int_equal(number(o, "wakes.useless"), stats.dax.useless);
+	assert_in_range(number(o, "latency_ns.pte.p50"), 48400, 51600);
+	assert_in_range(number(o, "latency_ns.pte.p99"), 95900, 100000);
+	assert_int_equal(number(o, "latency_ns.pte.max"), 100000);
+	assert_int_equal(number(o, "files"), 3);
+	assert_int_equal(number(o, "mappings"), 4);
+	assert_int_equal(number(o, "processes"), 5);
+	assert_int_equal(number(o, "huge_bytes"), stats.huge_bytes);
+	assert_string_equal(json_string_value(json_object_get(o, "protocol")),
+			    "616");
+	assert_string_equal(json_string_value(json_object_get(o, "track")),
+			    "fast");
+	json_decref(o);
+}
+
+/* What is not known is absent, not zero. */
+static void test_absent(void **state)
+{
+	struct fault_summary more = { 0 };
+	json_t *o;
+
+	memset(&stats, 0, sizeof(stats));
+	o = fault_stats_to_json(&stats, &more);
+	assert_int_equal(number(o, "faults.total"), 0);
+	assert_null(json_object_get(o, "lost_wakeups"));
+	assert_null(json_object_get(o, "rescued"));
+	assert_null(json_object_get(o, "stall_ns"));
+	assert_null(json_object_get(o, "media"));
+	assert_null(json_object_get(json_object_get(o, "latency_ns"), "pmd"));
+	json_decref(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_absent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
