@@ -200,8 +200,9 @@ native_and_udax () {
 same_output () {
 	sed "${filter:-}" "$scratch/native.$1" >"$scratch/native.cmp"
 	sed "${filter:-}" "$scratch/udax.$1" >"$scratch/udax.cmp"
-	diff -u "$scratch/native.cmp" "$scratch/udax.cmp" ||
-		fail "std$1 differs from a native run's"
+	diff -u "$scratch/native.cmp" "$scratch/udax.cmp" && return 0
+	test "$1" = err || tail -n 20 "$scratch/udax.err" 2>/dev/null
+	fail "std$1 differs from a native run's"
 }
 
 # wait_for CMD...: until it succeeds; CMD must look at an event that is sure to

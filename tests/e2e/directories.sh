@@ -22,5 +22,5 @@ refused () {
 refused missing "$scratch/missing"
 : >"$scratch/file"
 refused 'not a directory' "$scratch/file"
-refused 'cannot be served' /proc/self
+refused 'cannot be served' /proc
 refused 'cannot be served' /sys/kernel
