@@ -40,6 +40,7 @@ documented udax-run.1 udax run
 for verb in status list shutdown; do
 	documented udax-control.1 udax $verb
 done
+documented udax-doctor.1 udax doctor
 for verb in $("$top_builddir/udax" --list-cmds); do
 	grep -q -w -e "$verb" "$top_srcdir/doc/udax.1.scd" ||
 		fail "udax $verb is not in udax(1)"
