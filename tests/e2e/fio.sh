@@ -13,6 +13,8 @@ if test "${medium:-direct}" = image; then
 	base=$disk
 fi
 mkdir "$base/p" "$base/n"
+# fio leaves the state of a verification where it runs.
+cd "$scratch" || exit 1
 
 # job DIR RUNNER OPTION...: fio on files of DIR.
 job () {
