@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "mm/replay_model.h"
+
+static const struct option long_options[] = {
+	{ "driver", required_argument, NULL, 'd' },
+	{ "kernel", required_argument, NULL, 'k' },
+	{ "fs", required_argument, NULL, 'f' },
+	{ "extents", required_argument, NULL, 'e' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 }
+};
+
+struct options {
+	const char *driver, *kernel, *fs, *extents;
+	const struct mm_variant *variant;
+};
+
+static void help(void)
+{
+	fputs("Usage: udax replay [OPTION]... SCRIPT...\n"
+	      "Runs scenario scripts and prints the log of what happened.\n\n"
+	      "  --driver model    on a simulated process and file system (default)\n"
+	      "  --kernel VERSION  behave as Linux 6.18 (default) or 6.1\n"
+	      "  --fs NAME         behave as on xfs (default) or ext4\n"
+	      "  --extents LOG     allocate where LOG, recorded with the one SCRIPT, says\n"
+	      "  -h, --help        print this\n\n"
+	      "Exit status: 0, 2 for an error in a script or on the command line, 125 udax\n"
+	      "failed.\n", stdout);
+}
+
+/* All of @path; *@len bytes, freed by the caller. NULL with a complaint. */
+static char *read_file(const char *path, size_t *len)
+{
+	FILE *in = fopen(path, "r");
+	char *text = NULL;
+	ssize_t n;
+	size_t room = 0;
+
+	if (!in) {
+		complain("%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	/* No file of text holds a zero byte; one that does is refused later. */
+	errno = 0;
+	n = getdelim(&text, &room, '\0', in);
+	if (n < 0 && !feof(in)) {
+		complain("%s: %s", path, strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	fclose(in);
+	*len = n < 0 ? 0 : n;
+	return text;
+}
+
+static int complain_script(const char *path, const struct script_error *err,
+			   int rc)
+{
+	if (rc == -ENOMEM) {
+		complain("%s: out of memory", path);
+		return EXIT_UDAX;
+	}
+	if (err->line)
+		complain("%s:%u: %s", path, err->line, err->msg);
+	else
+		complain("%s: %s", path, err->msg);
+	return EXIT_USAGE;
+}
+
+static int load_script(const char *path, struct script *s)
+{
+	struct script_error err;
+	char *text;
+	size_t len;
+	int rc;
+
+	text = read_file(path, &len);
+	if (!text)
+		return EXIT_USAGE;
+	rc = script_parse(s, text, len, &err);
+	free(text);
+	return rc ? complain_script(path, &err, rc) : 0;
+}
+
+static int load_extents(const char *path, struct extlog *e)
+{
+	struct script_error err;
+	char *text;
+	size_t len;
+	int rc;
+
+	text = read_file(path, &len);
+	if (!text)
+		return EXIT_USAGE;
+	rc = extlog_parse(e, text, len, &err);
+	free(text);
+	return rc ? complain_script(path, &err, rc) : 0;
+}
+
+/* "dir/name.script" is scenario "name". */
+static char *scenario_name(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	size_t len;
+
+	name = name ? name + 1 : path;
+	len = strlen(name);
+	if (len > 7 && !strcmp(name + len - 7, ".script"))
+		len -= 7;
+	return strndup(name, len);
+}
+
+static int replay_one(const struct options *o, const struct extlog *extents,
+		      const char *path)
+{
+	struct replay_options ro = {
+		.variant = o->variant,
+		.extents = extents,
+		.out = stdout,
+	};
+	struct script script;
+	char *scenario;
+	char msg[120];
+	int status;
+
+	status = load_script(path, &script);
+	if (status)
+		return status;
+	scenario = scenario_name(path);
+	ro.scenario = scenario ? scenario : path;
+	if (replay_model(&script, &ro, msg, sizeof(msg))) {
+		complain("%s: %s", path, msg);
+		status = EXIT_UDAX;
+	}
+	free(scenario);
+	script_free(&script);
+	return status;
+}
+
+/* -1 to go on, else the exit status. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	*o = (struct options) { "model", "6.18", "xfs", NULL, NULL };
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+		switch (c) {
+		case 'd':
+			o->driver = optarg;
+			break;
+		case 'k':
+			o->kernel = optarg;
+			break;
+		case 'f':
+			o->fs = optarg;
+			break;
+		case 'e':
+			o->extents = optarg;
+			break;
+		case 'h':
+			help();
+			return 0;
+		default:
+			fputs("Try 'udax help replay'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (strcmp(o->driver, "model"))
+		return usage_error("replay", "--driver %s: no such driver",
+				   o->driver);
+	o->variant = mm_variant_find(o->kernel, o->fs);
+	if (!o->variant)
+		return usage_error("replay", "no --kernel %s with --fs %s",
+				   o->kernel, o->fs);
+	if (optind == argc)
+		return usage_error("replay", "no script to run");
+	if (o->extents && argc - optind > 1)
+		return usage_error("replay", "--extents goes with one script");
+	return -1;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+	struct extlog extents = { NULL, 0 };
+	struct options o;
+	int i, status;
+
+	status = parse(&o, argc, argv);
+	if (status >= 0)
+		return status;
+	status = o.extents ? load_extents(o.extents, &extents) : 0;
+	for (i = optind; i < argc && !status; i++)
+		status = replay_one(&o, o.extents ? &extents : NULL, argv[i]);
+	extlog_free(&extents);
+	return status;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The bytes of a simulated file: a hash of the pages that were ever stored. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/simfs.h"
+
+#define FIRST_BUCKETS 256
+
+struct simfs_data {
+	struct simfs_data *next;
+	uint64_t page;
+	uint8_t bytes[DAX_PAGE_SIZE];
+};
+
+static struct simfs_data **bucket(const struct simfs_file *f, uint64_t page)
+{
+	uint64_t hash = page * 0x9e3779b97f4a7c15ULL;
+
+	return &f->data[(hash >> 32) & (f->nr_buckets - 1)];
+}
+
+static struct simfs_data *find(const struct simfs_file *f, uint64_t page)
+{
+	struct simfs_data *d;
+
+	if (!f->nr_buckets)
+		return NULL;
+	for (d = *bucket(f, page); d; d = d->next)
+		if (d->page == page)
+			return d;
+	return NULL;
+}
+
+static void insert(struct simfs_file *f, struct simfs_data *d)
+{
+	struct simfs_data **head = bucket(f, d->page);
+
+	d->next = *head;
+	*head = d;
+}
+
+/* All pages, taken out of the table, as one list. */
+static struct simfs_data *take_all(struct simfs_file *f)
+{
+	struct simfs_data *all = NULL, *d;
+	uint64_t i;
+
+	for (i = 0; i < f->nr_buckets; i++) {
+		while ((d = f->data[i])) {
+			f->data[i] = d->next;
+			d->next = all;
+			all = d;
+		}
+	}
+	return all;
+}
+
+static int grow(struct simfs_file *f)
+{
+	uint64_t nr = f->nr_buckets ? 2 * f->nr_buckets : FIRST_BUCKETS;
+	struct simfs_data **table = calloc(nr, sizeof(*table));
+	struct simfs_data *all, *d;
+
+	if (!table)
+		return -ENOMEM;
+	all = take_all(f);
+	free(f->data);
+	f->data = table;
+	f->nr_buckets = nr;
+	while ((d = all)) {
+		all = d->next;
+		insert(f, d);
+	}
+	return 0;
+}
+
+static struct simfs_data *get(struct simfs_file *f, uint64_t page)
+{
+	struct simfs_data *d = find(f, page);
+
+	if (d)
+		return d;
+	if (f->nr_data >= f->nr_buckets && grow(f))
+		return NULL;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->page = page;
+	insert(f, d);
+	f->nr_data++;
+	return d;
+}
+
+/* How much of [off, off + len) lies in the page of @off. */
+static uint64_t in_page(uint64_t off, uint64_t len)
+{
+	uint64_t room = DAX_PAGE_SIZE - (off & (DAX_PAGE_SIZE - 1));
+
+	return len < room ? len : room;
+}
+
+void simfs_read(const struct simfs_file *f, uint64_t off, void *dst,
+		uint64_t len)
+{
+	uint8_t *to = dst;
+
+	while (len) {
+		const struct simfs_data *d = find(f, off >> PAGE_SHIFT);
+		uint64_t n = in_page(off, len);
+
+		if (d)
+			memcpy(to, d->bytes + (off & (DAX_PAGE_SIZE - 1)), n);
+		else
+			memset(to, 0, n);
+		to += n;
+		off += n;
+		len -= n;
+	}
+}
+
+int simfs_fill(struct simfs_file *f, uint64_t off, uint8_t byte, uint64_t len)
+{
+	while (len) {
+		struct simfs_data *d = get(f, off >> PAGE_SHIFT);
+		uint64_t n = in_page(off, len);
+
+		if (!d)
+			return -ENOMEM;
+		memset(d->bytes + (off & (DAX_PAGE_SIZE - 1)), byte, n);
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
+	      uint64_t len)
+{
+	const uint8_t *from = src;
+
+	while (len) {
+		struct simfs_data *d = get(f, off >> PAGE_SHIFT);
+		uint64_t n = in_page(off, len);
+
+		if (!d)
+			return -ENOMEM;
+		memcpy(d->bytes + (off & (DAX_PAGE_SIZE - 1)), from, n);
+		from += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Clears what [off, end) covers of @d; true when that is all of it. */
+static bool clear_page(struct simfs_data *d, uint64_t off, uint64_t end)
+{
+	uint64_t start = d->page << PAGE_SHIFT;
+	uint64_t from = off > start ? off - start : 0;
+	uint64_t to = end - start < DAX_PAGE_SIZE ? end - start : DAX_PAGE_SIZE;
+
+	if (from == 0 && to == DAX_PAGE_SIZE)
+		return true;
+	memset(d->bytes + from, 0, to - from);
+	return false;
+}
+
+void simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
+{
+	uint64_t end = len < UINT64_MAX - off ? off + len : UINT64_MAX;
+	struct simfs_data **pos, *d;
+	uint64_t i;
+
+	if (off == end)
+		return;
+	for (i = 0; i < f->nr_buckets; i++) {
+		for (pos = &f->data[i]; (d = *pos);) {
+			if (d->page < off >> PAGE_SHIFT ||
+			    d->page > (end - 1) >> PAGE_SHIFT ||
+			    !clear_page(d, off, end)) {
+				pos = &d->next;
+				continue;
+			}
+			*pos = d->next;
+			free(d);
+			f->nr_data--;
+		}
+	}
+}
+
+void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by)
+{
+	struct simfs_data *all = take_all(f), *d;
+
+	while ((d = all)) {
+		all = d->next;
+		if (d->page >= from >> PAGE_SHIFT)
+			d->page -= by >> PAGE_SHIFT;
+		insert(f, d);
+	}
+}
+
+void simfs_data_exit(struct simfs_file *f)
+{
+	struct simfs_data *all = take_all(f), *d;
+
+	while ((d = all)) {
+		all = d->next;
+		free(d);
+	}
+	free(f->data);
+	f->data = NULL;
+	f->nr_data = f->nr_buckets = 0;
+}
