@@ -264,9 +264,8 @@ static int copy_region(struct session *s, const struct udax_end *e)
 
 /* The old range is empty now, but for MREMAP_DONTUNMAP: mapped, nothing in it. */
 static int end_mremap(struct session *s, const struct udax_end *e,
-		      struct region_ref *removed)
+		      struct region_ref *removed, struct region_ref *old)
 {
-	struct region_ref old = { 0 };
 	uint64_t end = e->addr + e->len;
 	int err = 0;
 
@@ -275,15 +274,15 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 				    removed);
 	if (!err && !e->len)
 		return copy_region(s, e);
-	/* Wholes that are split go to @removed, so that @old has parts only. */
+	/* Wholes that are split go to @removed: @old has the parts that move. */
 	if (!err)
 		err = region_split(s, e->addr, removed);
 	if (!err)
 		err = region_split(s, end, removed);
 	if (!err)
-		err = region_remove(s, e->addr, end, &old);
-	for (unsigned int i = 0; i < old.nr && !err; i++) {
-		struct region *r = moved_region(old.r[i], e);
+		err = region_remove(s, e->addr, end, old);
+	for (unsigned int i = 0; i < old->nr && !err; i++) {
+		struct region *r = moved_region(old->r[i], e);
 
 		if (r) {
 			err = region_insert(s, r);
@@ -292,13 +291,12 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 		}
 		if (!(e->advice & MREMAP_DONTUNMAP))
 			continue;
-		r = old.r[i];
+		r = old->r[i];
 		r = region_new(s, r->file, r->start, r->end, r->offset, r->prot,
 			       r->flags, r->wp);
 		if (r && !region_insert(s, r))
 			reregister(s, r);
 	}
-	region_ref_put(&old);
 	return err;
 }
 
@@ -309,7 +307,7 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 {
 	const struct udax_end *e = &msg->end;
-	struct region_ref removed = { 0 };
+	struct region_ref removed = { 0 }, moved = { 0 };
 	int err = 0;
 
 	lock_take(&s->lock);
@@ -321,7 +319,7 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 					    &removed);
 			break;
 		case UDAX_CHANGE_MREMAP:
-			err = end_mremap(s, e, &removed);
+			err = end_mremap(s, e, &removed, &moved);
 			break;
 		case UDAX_CHANGE_MPROTECT:
 			end_mprotect(s, e, &removed);
@@ -340,5 +338,6 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 		else
 			wire_reply(s->sock, msg, -err, NULL, NULL, 0);
 	}
+	region_ref_put(&moved);
 	region_ref_put(&removed);
 }

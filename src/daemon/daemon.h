@@ -54,7 +54,7 @@ struct group {
 struct file {
 	struct list_head link;		/* udaxd.files, daemon lock */
 	uint64_t id;
-	unsigned int refs;		/* daemon lock */
+	atomic_uint refs;		/* found, and the last one dropped, under the daemon lock */
 	bool draining;			/* daemon lock: a last write-back runs */
 	bool redrain;			/* daemon lock: used meanwhile */
 	struct group *group;		/* who opened it first; for drains */

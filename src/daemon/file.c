@@ -59,7 +59,7 @@ static struct file *file_new(struct udaxd *d, struct media *m)
 		return NULL;
 	}
 	f->media = m;
-	f->refs = 1;
+	atomic_store(&f->refs, 1);
 	lock_init(&f->lock, LOCK_RANK_FILE, "file");
 	list_init(&f->regions);
 	list_init(&f->inval_queue);
@@ -101,7 +101,7 @@ struct file *file_find_fd(struct udaxd *d, int fd)
 	lock_take(&d->lock);
 	f = find_locked(d, st.st_dev, st.st_ino);
 	if (f)
-		f->refs++;
+		atomic_fetch_add(&f->refs, 1);
 	lock_release(&d->lock);
 	return f;
 }
@@ -114,7 +114,7 @@ struct file *file_find(struct udaxd *d, uint64_t id)
 	list_for_each(f, &d->files, link)
 		if (f->id == id) {
 			found = f;
-			found->refs++;
+			atomic_fetch_add(&found->refs, 1);
 			break;
 		}
 	lock_release(&d->lock);
@@ -127,7 +127,7 @@ static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
 	struct file *old = find_locked(d, f->media->dev, f->media->ino);
 
 	if (old) {
-		old->refs++;
+		atomic_fetch_add(&old->refs, 1);
 		return old;
 	}
 	f->id = ++d->next_id;
@@ -168,11 +168,7 @@ int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
 
 void file_ref(struct file *f)
 {
-	struct udaxd *d = container_of(f->mapping.waits, struct udaxd, waits);
-
-	lock_take(&d->lock);
-	f->refs++;
-	lock_release(&d->lock);
+	atomic_fetch_add(&f->refs, 1);
 }
 
 static void drained(struct exec *x, struct task *t)
@@ -186,9 +182,9 @@ static void drained(struct exec *x, struct task *t)
 		       strerror(-t->op.error));
 	task_free(x, t);
 	lock_take(&d->lock);
-	again = f->redrain && f->refs == 1;
+	again = f->redrain && atomic_load(&f->refs) == 1;
 	f->redrain = false;
-	last = !again && --f->refs == 0;
+	last = !again && atomic_fetch_sub(&f->refs, 1) == 1;
 	if (!again) {
 		f->draining = false;
 		f->group->draining--;
@@ -213,17 +209,20 @@ static void drained(struct exec *x, struct task *t)
  */
 void file_put(struct udaxd *d, struct file *f)
 {
+	unsigned int refs = atomic_load(&f->refs);
 	bool drain;
 
+	/* Others hold it: two may be one of them and a drain. */
+	while (refs > 2)
+		if (atomic_compare_exchange_weak(&f->refs, &refs, refs - 1))
+			return;
 	lock_take(&d->lock);
-	drain = f->refs == 1 && !f->draining;
+	drain = atomic_load(&f->refs) == 1 && !f->draining;
 	if (drain) {
 		f->draining = true;
 		f->group->draining++;
-	} else {
-		f->refs--;
-		/* Mapped and unmapped again while a drain ran: once more. */
-		f->redrain |= f->draining && f->refs == 1;
+	} else if (atomic_fetch_sub(&f->refs, 1) == 2 && f->draining) {
+		f->redrain = true;	/* used meanwhile: once more */
 	}
 	lock_release(&d->lock);
 	if (drain)

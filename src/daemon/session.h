@@ -128,6 +128,7 @@ int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
 	     char *why, unsigned int why_len);
 struct file *file_find(struct udaxd *d, uint64_t id);
 struct file *file_find_fd(struct udaxd *d, int fd);
+/* The caller holds one already. Any lock may be held. */
 void file_ref(struct file *f);
 /* Any thread, no lock held. The last one writes back and closes, on a helper. */
 void file_put(struct udaxd *d, struct file *f);
