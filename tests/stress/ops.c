@@ -356,6 +356,30 @@ static void op_punch(struct worker *w)
 	punch(from, to < win + WINDOW ? to : win + WINDOW, NULL);
 }
 
+/* A window of data and no entries, and a mapping that may have it as one. */
+static void op_huge(struct worker *w)
+{
+	struct map m = { .prot = PROT_READ | PROT_WRITE, .len = WINDOW };
+
+	m.off = rnd(w, sh->windows) * WINDOW;
+	m.addr = coloured(WINDOW, 0);
+	if (m.addr == MAP_FAILED)
+		return;
+	if (mmap(m.addr, WINDOW, m.prot, MAP_SHARED | MAP_FIXED, file_fd,
+		 m.off) == MAP_FAILED) {
+		fail("mmap of a window: %s", strerror(errno));
+		return;
+	}
+	punch(m.off, m.off + WINDOW, NULL);
+	if (fallocate(file_fd, 0, m.off, WINDOW))
+		fail("fallocate of a window: %s", strerror(errno));
+	if (rnd(w, 2))
+		slot_load(w, pick_slot(w, m.off, m.off + WINDOW, false), VIA_MAP, &m);
+	slot_store(w, pick_slot(w, m.off, m.off + WINDOW, true), VIA_MAP, &m);
+	slot_load(w, pick_slot(w, m.off, m.off + WINDOW, true), VIA_MAP, &m);
+	map_drop(&m);
+}
+
 static void op_remove(struct worker *w)
 {
 	struct map *m = map_get(w);
@@ -552,6 +576,7 @@ const struct op ops[] = {
 	{ "advise", 40, op_advise },
 	{ "sync", 10, op_sync },
 	{ "punch", 15, op_punch },
+	{ "huge", 12, op_huge },
 	{ "remove", 5, op_remove },
 	{ "truncate", 6, op_truncate },
 	{ "allocate", 8, op_allocate },
