@@ -199,12 +199,13 @@ static int map_2m(struct exec *x, struct task *t)
 	} else if (is_image(t)) {
 		task_stats(x, t)->nohuge++;
 		err = fill(x, t, head, DAX_PMD_SIZE);
-		if (!err && t->write)
+		if (!err && t->write && t->region->wp)
 			uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
 					  false);
 		if (!err)
 			err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE,
-						  !t->write, NULL);
+						  t->region->wp && !t->write,
+						  NULL);
 	} else {
 		err = collapse(x, t, head);
 	}
