@@ -118,10 +118,10 @@ udax_run () {
 	udax run --pmem "$pmem" -q --json "$scratch/summary.json" "$@"
 }
 
-# summary FIELD: a field of the last summary, as in `summary faults.pmd`.
+# field FILE NAME: of a JSON object, as in `field status.json counters.faults.pmd`.
 # Prints nothing if there is no such field.
-summary () {
-	"$python" - "$scratch/summary.json" "$1" <<-'EOF'
+field () {
+	"$python" - "$1" "$2" <<-'EOF'
 	import json, sys
 	value = json.load(open(sys.argv[1]))
 	for name in sys.argv[2].split("."):
@@ -130,6 +130,11 @@ summary () {
 	    print(json.dumps(value) if isinstance(value, (dict, list, bool))
 	          else value)
 	EOF
+}
+
+# summary FIELD: of the last run.
+summary () {
+	field "$scratch/summary.json" "$1"
 }
 
 # expect FIELD OP NUMBER...: `expect faults.total -gt 0`.

@@ -27,20 +27,28 @@ udax_run "$scratch/p" --daemon "$scratch/sock" -- true </dev/null
 expect_status $? 0
 before=$(fds)
 
+# The daemon has served 200 faults more than $1.
+more_faults () {
+	udax status --socket "$scratch/sock" >"$scratch/status" || return 1
+	now=$(field "$scratch/status" counters.faults.total)
+	test "$now" -gt $(($1 + 200))
+}
+
 for round in 1 2 3 4 5; do
 	"$mapper" "$scratch/p/f" size 16m map 0 16m rw fill 0 16m "$round" ||
 		fail "native fill"
 	rm -f "$scratch/p/g" "$scratch/pid"
+	udax status --socket "$scratch/sock" >"$scratch/status" ||
+		fail "udax status"
+	faults=$(field "$scratch/status" counters.faults.total)
 	udax_run "$scratch/p" --daemon "$scratch/sock" -- sh -c \
 		'echo $$ >"$1"; exec fio --name=k --ioengine=mmap --thread \
-			--filename="$2" --size=256m --bs=4k --rw=randwrite \
+			--filename="$2" --size=1g --bs=4k --rw=randwrite \
 			--time_based --runtime=100 --fallocate=none \
 			--output=/dev/null' sh \
 		"$scratch/pid" "$scratch/p/g" </dev/null >"$scratch/out" 2>&1 &
 	run=$!
-	# Blocks of the sparse file: the faults have begun.
-	wait_for sh -c 'test "$(stat -c %b "$1" 2>/dev/null || echo 0)" -gt 2000' \
-		sh "$scratch/p/g"
+	wait_for more_faults "$faults"
 	kill -9 "$(cat "$scratch/pid")"
 	wait $run
 	is=$?
