@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "io/media.h"
 #include "io/media_impl.h"
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451	/* all architectures; Debian 12's headers lack it */
+#endif
 
 int media_fail(int err, char *why, unsigned int why_len, const char *fmt, ...)
 {
@@ -29,6 +34,9 @@ int64_t media_extent(int fd, uint64_t pos, uint64_t len, bool *data)
 	off_t next = lseek(fd, (off_t)pos, SEEK_DATA);
 
 	*data = next == (off_t)pos;
+	/* Nobody asks for less than a page. */
+	if (*data && len <= MEDIA_PAGE)
+		return (int64_t)len;
 	if (*data)
 		next = lseek(fd, (off_t)pos, SEEK_HOLE);
 	if (next < 0) {
@@ -43,6 +51,23 @@ int64_t media_extent(int fd, uint64_t pos, uint64_t len, bool *data)
 		return (int64_t)(len < MEDIA_PAGE ? len : MEDIA_PAGE);
 	}
 	return (uint64_t)next - pos < len ? next - (off_t)pos : (int64_t)len;
+}
+
+bool media_memory_full(int fd, uint64_t pos, uint64_t len)
+{
+	uint64_t range[2] = { pos, len };
+	struct {
+		uint64_t cache, dirty, writeback, evicted, recently_evicted;
+	} stat;
+
+	return !syscall(SYS_cachestat, fd, range, &stat, 0) &&
+	       (stat.cache + stat.evicted) * MEDIA_PAGE >= len;
+}
+
+int64_t media_memory_extent(int fd, uint64_t pos, uint64_t len, bool *data)
+{
+	*data = media_memory_full(fd, pos, len);
+	return *data ? (int64_t)len : media_extent(fd, pos, len, data);
 }
 
 void media_rwlock_init(pthread_rwlock_t *lock)

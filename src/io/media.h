@@ -30,9 +30,9 @@ enum media_flags {
 	MEDIA_WRITE	= 0x2,	/* allocate */
 	MEDIA_PRESENT	= 0x4,	/* known to be in the memory: the fault says so (MINOR), or
 				 * the window was seen full */
+	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */
 	MEDIA_WHOLE	= 0x10,	/* the window is a zero entry: pages in it are fills of
 				 * ours, so MEDIA_WRITE allocates all of it */
-	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */
 };
 
 struct media_ops {
@@ -62,8 +62,16 @@ struct media_ops {
 	 * end of file, -EROFS. May block, also with MEDIA_NOWAIT.
 	 */
 	int (*fill)(struct media *m, uint64_t pos, uint64_t len, unsigned int flags);
-	/* Memory to pmem file, durable on return. Blocks. direct: nothing to do. */
+	/*
+	 * Memory to pmem file, durable on return. Blocks. direct: nothing to do.
+	 * Many ranges are written with one store() each and one sync() of all:
+	 * each sync() is a journal commit where the file system has one. An
+	 * error of the device shows at sync(). What is past the end of file,
+	 * or not in the memory, is not written and is no error.
+	 */
 	int (*writeback)(struct media *m, uint64_t pos, uint64_t len);
+	int (*store)(struct media *m, uint64_t pos, uint64_t len);
+	int (*sync)(struct media *m, uint64_t pos, uint64_t len);
 	/* The pmem file's size changed: follow it. Blocks. */
 	int (*resize)(struct media *m);
 	/*

@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "io/armed.h"
 #include "io/media_impl.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22	/* 5.14 */
+#endif
 
 struct direct {
 	struct media m;
@@ -68,7 +72,7 @@ static int iomap_page(struct media *m, uint64_t pos, uint64_t len, unsigned int 
 	if (hugetlb(m) && !(flags & MEDIA_ABSENT))
 		data = true;
 	if (!data && !(flags & MEDIA_ABSENT)) {
-		ret = media_extent(m->fd, pos, len, &data);
+		ret = media_memory_extent(m->fd, pos, len, &data);
 		if (ret < 0) {
 			media_iomap_error(iomap, (int)ret);
 			return 0;
@@ -108,35 +112,34 @@ static int iomap_allocate(struct media *m, uint64_t pos, uint64_t len, unsigned 
 	return 0;
 }
 
-/* cachestat(2), Linux 6.5; Debian 12's headers lack it. */
-#ifndef SYS_cachestat
-#define SYS_cachestat 451
-#endif
-
 /*
- * Is every page of the window allocated? Looks at the window alone: SEEK_HOLE
- * would walk the whole file behind it. Without cachestat(2) it is not known.
+ * A reading fault of each page, in a mapping that lasts as long as the call:
+ * for a file that we may not write, which cannot be armed. (A page that is
+ * punched meanwhile is allocated anew, as by any reader's fault.)
  */
-static bool window_full(int fd, uint64_t pos, uint64_t len)
+static int touch_readonly(int fd, uint64_t pos, uint64_t len)
 {
-	uint64_t range[2] = { pos, len };
-	struct {
-		uint64_t cache, dirty, writeback, evicted, recently_evicted;
-	} stat;
+	char *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)pos);
+	int ret;
 
-	return !syscall(SYS_cachestat, fd, range, &stat, 0) &&
-	       (stat.cache + stat.evicted) * MEDIA_PAGE == len;
+	if (map == MAP_FAILED)
+		return -errno;
+	ret = madvise(map, len, MADV_POPULATE_READ) < 0 ? -errno : 0;
+	munmap(map, len);
+	return ret;
 }
 
 /* Its folios may still have to be cleared, which COLLAPSE does not do. */
 static int iomap_full(struct media *m, uint64_t pos, uint64_t len, unsigned int flags,
 		      struct dax_iomap *iomap)
 {
-	int ret = 0;
+	int ret;
 
 	if (flags & MEDIA_NOWAIT)
 		return -EAGAIN;
-	if (!m->readonly)
+	if (m->readonly)
+		ret = touch_readonly(m->fd, pos, len);
+	else
 		ret = armed_touch(&to_direct(m)->own, pos, len);
 	if (ret && ret != -EFAULT)
 		media_iomap_error(iomap, ret);
@@ -162,7 +165,7 @@ static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned in
 		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, len, false);
 		return 0;
 	}
-	if (window_full(m->fd, pos, len))
+	if (!hugetlb(m) && media_memory_full(m->fd, pos, len))
 		return iomap_full(m, pos, len, flags, iomap);
 	got = media_extent(m->fd, pos, len, &data);
 	if (got < 0)
@@ -183,6 +186,7 @@ static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned in
 	return 0;
 }
 
+/* The pages are the file's: nothing is to be copied, nothing more durable. */
 static int direct_writeback(struct media *m, uint64_t pos, uint64_t len)
 {
 	return 0;
@@ -214,6 +218,8 @@ static const struct media_ops direct_ops = {
 	.iomap = direct_iomap,
 	.fill = direct_fill,
 	.writeback = direct_writeback,
+	.store = direct_writeback,
+	.sync = direct_writeback,
 	.resize = direct_resize,
 	.punch = direct_punch,
 	.close = direct_close,

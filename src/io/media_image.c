@@ -252,6 +252,12 @@ static uint64_t memory_size(struct image *im)
 	return fstat(im->m.memfd, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
+/* The end of a range of which the length may mean "to the end of file". */
+static uint64_t range_end(uint64_t pos, uint64_t len)
+{
+	return len > UINT64_MAX - pos ? UINT64_MAX : pos + len;
+}
+
 static uint64_t page_up(uint64_t pos)
 {
 	return (pos + MEDIA_PAGE - 1) & ~(MEDIA_PAGE - 1);
@@ -353,60 +359,101 @@ static int flush_pages(struct flush f)
 	return ret == -EIO ? ret : 0;
 }
 
-/*
- * Durable on return. Where the granularity is a page libpmem2's persist function
- * is msync(), whose error it drops (its type is void); so it is called here
- * directly, for a failed write-back must fail the call that asked for it. The
- * finer granularities flush the CPU's caches in user mode, and cannot fail but
- * by SIGBUS.
- */
+/* Out of the CPU's caches, where that makes it durable. */
 static int flush(struct image *im, uint64_t pos, uint64_t end)
 {
-	struct flush f;
+	struct flush f = { im->persist, im->addr + pos, end - pos };
 	int ret;
 
-	pos &= ~(MEDIA_PAGE - 1);
-	f = (struct flush){ im->persist, im->addr + pos, end - pos };
 	if (!f.persist)
-		return msync(im->addr + pos, end - pos, MS_SYNC) < 0 ? -errno : 0;
+		return 0;
 	ret = guard_run(flush_fn, &f);
 	return ret == -EFAULT ? flush_pages(f) : ret;
+}
+
+/*
+ * Locks the mapping for the part of [pos, *end) that the file has. 1, 0 if there
+ * is none (then it is not locked), or -errno.
+ */
+static int clip_get(struct image *im, uint64_t pos, uint64_t *end)
+{
+	uint64_t size = media_size(&im->m);
+	int ret;
+
+	if (*end > size)
+		*end = size;
+	if (im->m.readonly || pos >= *end)
+		return 0;
+	ret = map_get(im, *end);
+	if (ret)
+		return ret;
+	if (*end > im->len)
+		*end = im->len;
+	if (pos < *end)
+		return 1;
+	map_put(im);
+	return 0;
 }
 
 /*
  * Copies what the memory has of the range: a page that was never loaded, or was
  * dropped, has nothing to say about the file.
  */
-static int image_writeback(struct media *m, uint64_t pos, uint64_t len)
+static int image_store(struct media *m, uint64_t pos, uint64_t len)
 {
 	struct image *im = to_image(m);
-	uint64_t start = pos, end = pos + len, size = media_size(m);
+	uint64_t end = range_end(pos, len);
 	int64_t got;
 	bool data;
 	int ret;
 
-	if (end > size)
-		end = size;
-	if (m->readonly || pos >= end)
-		return 0;
-	ret = map_get(im, end);
-	if (ret)
+	ret = clip_get(im, pos, &end);
+	if (ret <= 0)
 		return ret;
-	if (end > im->len)
-		end = im->len;
-	for (; pos < end && !ret; pos += (uint64_t)got) {
-		got = media_extent(m->memfd, pos, end - pos, &data);
+	for (ret = 0; pos < end && !ret; pos += (uint64_t)got) {
+		got = media_memory_extent(m->memfd, pos, end - pos, &data);
 		if (got < 0) {
 			ret = (int)got;
 			break;
 		}
-		if (data)
-			ret = copy_out(im, pos, pos + (uint64_t)got);
+		if (!data)
+			continue;
+		ret = copy_out(im, pos, pos + (uint64_t)got);
+		if (!ret)
+			ret = flush(im, pos, pos + (uint64_t)got);
 	}
-	if (!ret && start < end)
-		ret = flush(im, start, end);
 	map_put(im);
 	return ret;
+}
+
+/*
+ * Where the granularity is a page libpmem2's persist function is msync(), whose
+ * error it drops (its type is void); so it is called here directly, for a failed
+ * write-back must fail the call that asked for it. The finer granularities are
+ * durable once the CPU's caches are flushed, which store() has done.
+ */
+static int image_sync(struct media *m, uint64_t pos, uint64_t len)
+{
+	struct image *im = to_image(m);
+	uint64_t end = range_end(pos, len);
+	int ret;
+
+	pos &= ~(MEDIA_PAGE - 1);
+	ret = clip_get(im, pos, &end);
+	if (ret <= 0)
+		return ret;
+	ret = 0;
+	if (!im->persist && msync(im->addr + pos, end - pos, MS_SYNC) < 0)
+		ret = -errno;
+	map_put(im);
+	return ret;
+}
+
+static int image_writeback(struct media *m, uint64_t pos, uint64_t len)
+{
+	int ret = image_store(m, pos, len);
+
+	return ret ? ret : image_sync(m, pos, len);
 }
 
 /* The memfd has the file's size, so that a touch past the end is SIGBUS. */
@@ -441,7 +488,7 @@ static int reload(struct image *im, uint64_t pos, uint64_t end)
 	if (end > im->len)
 		end = im->len;
 	for (; pos < end; pos += (uint64_t)got) {
-		got = media_extent(im->m.memfd, pos, end - pos, &data);
+		got = media_memory_extent(im->m.memfd, pos, end - pos, &data);
 		if (got < 0) {
 			ret = (int)got;
 			break;
@@ -506,6 +553,8 @@ static const struct media_ops image_ops = {
 	.iomap = image_iomap,
 	.fill = image_fill,
 	.writeback = image_writeback,
+	.store = image_store,
+	.sync = image_sync,
 	.resize = image_resize,
 	.punch = image_punch,
 	.close = image_close,

@@ -28,9 +28,20 @@ int media_fail(int err, char *why, unsigned int why_len, const char *fmt, ...)
 /*
  * The extent of @fd at @pos, at most @len bytes: *@data tells which kind. What
  * lies past the end of file is a hole. A descriptor's own offset is used and
- * means nothing. Bytes, or -errno.
+ * means nothing. Bytes, or -errno. On tmpfs the time grows with the length of
+ * the extent, also of what lies behind @len: see media_memory_extent().
  */
 int64_t media_extent(int fd, uint64_t pos, uint64_t len, bool *data);
+
+/*
+ * Is every page of [pos, pos+len) of a tmpfs file or memfd allocated (perhaps
+ * not yet cleared)? Looks at the range alone. False also when it is not known:
+ * cachestat(2) is of Linux 6.5.
+ */
+bool media_memory_full(int fd, uint64_t pos, uint64_t len);
+
+/* media_extent() for a tmpfs file or memfd; a range that is full is data. */
+int64_t media_memory_extent(int fd, uint64_t pos, uint64_t len, bool *data);
 
 /* A read-write lock that lets a waiting writer in before new readers. */
 void media_rwlock_init(pthread_rwlock_t *lock);
