@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libpmem2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,32 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/armed.h"
-#include "io/guard.h"
-#include "io/media_impl.h"
-
-struct image {
-	struct media m;
-	struct armed own;	/* the memfd; loads single pages */
-	pthread_mutex_t resize;	/* one resize or punch at a time; outer to @lock */
-
-	/* The pmem file, mapped as far as it went when it was last mapped. */
-	pthread_rwlock_t lock;	/* write: to replace the four below; a leaf */
-	struct pmem2_map *map;	/* NULL: the file was empty so far */
-	char *addr;
-	uint64_t len;
-	pmem2_persist_fn persist;	/* NULL: by msync(), see flush() */
-
-	/* One extent that is known to be allocated, so that faults need not ask. */
-	struct lock known_lock;	/* guards the three below */
-	uint64_t known_start, known_end;
-	uint64_t known_gen;	/* counts what may have made it wrong */
-};
-
-static struct image *to_image(struct media *m)
-{
-	return container_of(m, struct image, m);
-}
+#include "io/image.h"
 
 /* libpmem2's own errors lie below every errno. */
 static int pmem2_error(int ret)
@@ -91,11 +65,7 @@ static int remap(struct image *im)
 	return 0;
 }
 
-/*
- * Takes the lock for reading, with a mapping of [0, @end) if the file reaches so
- * far: @im->len tells. 0 or -errno.
- */
-static int map_get(struct image *im, uint64_t end)
+int image_map_get(struct image *im, uint64_t end)
 {
 	int ret = 0;
 
@@ -114,11 +84,6 @@ static int map_get(struct image *im, uint64_t end)
 		return pmem2_error(ret);
 	pthread_rwlock_rdlock(&im->lock);
 	return 0;
-}
-
-static void map_put(struct image *im)
-{
-	pthread_rwlock_unlock(&im->lock);
 }
 
 static bool known(struct image *im, uint64_t pos, uint64_t len, uint64_t *gen)
@@ -157,8 +122,7 @@ static void known_forget(struct image *im)
 	lock_release(&im->known_lock);
 }
 
-/* Blocks for [pos, pos+len); a file system that cannot tell is not asked twice. */
-static int allocate(struct image *im, uint64_t pos, uint64_t len)
+int image_allocate(struct image *im, uint64_t pos, uint64_t len)
 {
 	int ret;
 
@@ -200,7 +164,7 @@ static void iomap_allocate(struct image *im, uint64_t pos, uint64_t len, uint64_
 		media_iomap_set(iomap, DAX_IOMAP_MAPPED, pos, got, true);
 		return;
 	}
-	ret = allocate(im, pos, len);
+	ret = image_allocate(im, pos, len);
 	if (ret) {
 		media_iomap_error(iomap, ret);
 		return;
@@ -252,17 +216,6 @@ static uint64_t memory_size(struct image *im)
 	return fstat(im->m.memfd, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
-/* The end of a range of which the length may mean "to the end of file". */
-static uint64_t range_end(uint64_t pos, uint64_t len)
-{
-	return len > UINT64_MAX - pos ? UINT64_MAX : pos + len;
-}
-
-static uint64_t page_up(uint64_t pos)
-{
-	return (pos + MEDIA_PAGE - 1) & ~(MEDIA_PAGE - 1);
-}
-
 /*
  * Holes of the pmem file are read as what they are, zeros, through the mapping:
  * that allocates nothing in it. A window is filled as far as the memory goes.
@@ -276,7 +229,7 @@ static int image_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int 
 	if (pos >= end)
 		return -EFAULT;
 	end = pos + len < end ? pos + len : end;
-	ret = map_get(im, end);
+	ret = image_map_get(im, end);
 	if (ret)
 		return ret;
 	/* The last page of the file is a whole page of the mapping. */
@@ -287,173 +240,10 @@ static int image_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int 
 		ret = armed_copy(&im->own, pos, mapped - pos, im->addr + pos);
 		pos = mapped;
 	}
-	map_put(im);
+	image_map_put(im);
 	for (; pos < end && !ret; pos += MEDIA_PAGE)
 		ret = armed_zero(&im->own, pos);
 	return ret;
-}
-
-/* Why the kernel could not store to the mapping at @pos. 0: try again. */
-static int store_error(struct image *im, uint64_t pos, bool again)
-{
-	int ret;
-
-	if (pos >= media_size(&im->m))
-		return -EFAULT;
-	ret = allocate(im, pos & ~(MEDIA_PAGE - 1), MEDIA_PAGE);
-	return ret ? ret : again ? 0 : -EIO;
-}
-
-/* Memory to mapping, [pos, end). What was cut off meanwhile is no error. */
-static int copy_out(struct image *im, uint64_t pos, uint64_t end)
-{
-	bool again = true;
-	ssize_t n;
-	int ret;
-
-	while (pos < end) {
-		n = pread(im->m.memfd, im->addr + pos, end - pos, (off_t)pos);
-		if (n > 0) {
-			pos += (uint64_t)n;
-			again = true;
-			continue;
-		}
-		if (!n)
-			break;
-		if (errno == EINTR)
-			continue;
-		if (errno != EFAULT)
-			return -errno;
-		ret = store_error(im, pos, again);
-		if (ret)
-			return ret == -EFAULT ? 0 : ret;
-		again = false;
-	}
-	return 0;
-}
-
-struct flush {
-	pmem2_persist_fn persist;
-	const void *addr;
-	size_t len;
-};
-
-static void flush_fn(void *arg)
-{
-	struct flush *f = arg;
-
-	f->persist(f->addr, f->len);
-}
-
-/* A range that was cut short meanwhile: what is left of it, page by page. */
-static int flush_pages(struct flush f)
-{
-	size_t left = f.len;
-	int ret = 0;
-
-	for (; left && ret != -EIO; left -= f.len) {
-		f.len = left < MEDIA_PAGE ? left : MEDIA_PAGE;
-		ret = guard_run(flush_fn, &f);
-		f.addr = (const char *)f.addr + f.len;
-	}
-	return ret == -EIO ? ret : 0;
-}
-
-/* Out of the CPU's caches, where that makes it durable. */
-static int flush(struct image *im, uint64_t pos, uint64_t end)
-{
-	struct flush f = { im->persist, im->addr + pos, end - pos };
-	int ret;
-
-	if (!f.persist)
-		return 0;
-	ret = guard_run(flush_fn, &f);
-	return ret == -EFAULT ? flush_pages(f) : ret;
-}
-
-/*
- * Locks the mapping for the part of [pos, *end) that the file has. 1, 0 if there
- * is none (then it is not locked), or -errno.
- */
-static int clip_get(struct image *im, uint64_t pos, uint64_t *end)
-{
-	uint64_t size = media_size(&im->m);
-	int ret;
-
-	if (*end > size)
-		*end = size;
-	if (im->m.readonly || pos >= *end)
-		return 0;
-	ret = map_get(im, *end);
-	if (ret)
-		return ret;
-	if (*end > im->len)
-		*end = im->len;
-	if (pos < *end)
-		return 1;
-	map_put(im);
-	return 0;
-}
-
-/*
- * Copies what the memory has of the range: a page that was never loaded, or was
- * dropped, has nothing to say about the file.
- */
-static int image_store(struct media *m, uint64_t pos, uint64_t len)
-{
-	struct image *im = to_image(m);
-	uint64_t end = range_end(pos, len);
-	int64_t got;
-	bool data;
-	int ret;
-
-	ret = clip_get(im, pos, &end);
-	if (ret <= 0)
-		return ret;
-	for (ret = 0; pos < end && !ret; pos += (uint64_t)got) {
-		got = media_memory_extent(m->memfd, pos, end - pos, &data);
-		if (got < 0) {
-			ret = (int)got;
-			break;
-		}
-		if (!data)
-			continue;
-		ret = copy_out(im, pos, pos + (uint64_t)got);
-		if (!ret)
-			ret = flush(im, pos, pos + (uint64_t)got);
-	}
-	map_put(im);
-	return ret;
-}
-
-/*
- * Where the granularity is a page libpmem2's persist function is msync(), whose
- * error it drops (its type is void); so it is called here directly, for a failed
- * write-back must fail the call that asked for it. The finer granularities are
- * durable once the CPU's caches are flushed, which store() has done.
- */
-static int image_sync(struct media *m, uint64_t pos, uint64_t len)
-{
-	struct image *im = to_image(m);
-	uint64_t end = range_end(pos, len);
-	int ret;
-
-	pos &= ~(MEDIA_PAGE - 1);
-	ret = clip_get(im, pos, &end);
-	if (ret <= 0)
-		return ret;
-	ret = 0;
-	if (!im->persist && msync(im->addr + pos, end - pos, MS_SYNC) < 0)
-		ret = -errno;
-	map_put(im);
-	return ret;
-}
-
-static int image_writeback(struct media *m, uint64_t pos, uint64_t len)
-{
-	int ret = image_store(m, pos, len);
-
-	return ret ? ret : image_sync(m, pos, len);
 }
 
 /* The memfd has the file's size, so that a touch past the end is SIGBUS. */
@@ -482,7 +272,7 @@ static int reload(struct image *im, uint64_t pos, uint64_t end)
 	bool data;
 	int ret;
 
-	ret = map_get(im, end);
+	ret = image_map_get(im, end);
 	if (ret)
 		return ret;
 	if (end > im->len)
@@ -501,7 +291,7 @@ static int reload(struct image *im, uint64_t pos, uint64_t end)
 			break;
 		got = n;
 	}
-	map_put(im);
+	image_map_put(im);
 	return ret;
 }
 

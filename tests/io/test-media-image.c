@@ -3,6 +3,7 @@
  * Medium image on small ext4 file systems of its own (loop devices), with
  * blocks of a page and of 1K.
  */
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "io-test.h"
@@ -242,6 +243,79 @@ static void write_back(void **state)
 	ext4_unmount(&e);
 }
 
+/* Many stores, one sync; the pages between them stay as they are. */
+static void store_sync(void **state)
+{
+	struct media *m;
+	struct ext4 e;
+	int fd, i;
+
+	ext4_mount(&e, 16, 4096);
+	fd = temp_file(e.dir, WINDOW);
+	file_fill(fd, 0, WINDOW, 'a');
+	m = open_medium(fd);
+	assert_int_equal(m->ops->fill(m, 0, WINDOW, 0), 0);
+	file_fill(m->memfd, 0, WINDOW, 'D');
+	for (i = 0; i < 512; i += 2)
+		assert_int_equal(m->ops->store(m, (uint64_t)i * PAGE, PAGE), 0);
+	assert_int_equal(m->ops->sync(m, 0, UINT64_MAX), 0);
+	assert_int_equal(m->ops->sync(m, PAGE + 1, UINT64_MAX), 0);
+	for (i = 0; i < 512; i++)
+		assert_true(file_is(fd, (uint64_t)i * PAGE, PAGE, i & 1 ? 'a' : 'D'));
+	media_close(m);
+	close(fd);
+	ext4_unmount(&e);
+}
+
+/* Threads that fill, store, and see the file grow. */
+#define WORKERS 3
+
+static void *use(void *arg)
+{
+	struct media *m = arg;
+	struct dax_iomap io;
+	uint64_t pos;
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		pos = (uint64_t)(i * 7 % 512) * PAGE;
+		if (m->ops->iomap(m, pos, PAGE, MEDIA_WRITE, &io) || io.error ||
+		    m->ops->fill(m, pos, PAGE, 0) || m->ops->store(m, pos, PAGE))
+			return m;
+	}
+	return NULL;
+}
+
+static void together(void **state)
+{
+	pthread_t thread[WORKERS];
+	struct media *m;
+	struct ext4 e;
+	void *failed;
+	int fd, i;
+
+	ext4_mount(&e, 64, 4096);
+	fd = temp_file(e.dir, WINDOW);
+	file_fill(fd, 0, WINDOW, 'a');
+	m = open_medium(fd);
+	for (i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, use, m), 0);
+	for (i = 2; i < 20; i++) {
+		assert_int_equal(ftruncate(fd, i * (off_t)WINDOW), 0);
+		assert_int_equal(m->ops->resize(m), 0);
+		assert_int_equal(m->ops->fill(m, (uint64_t)(i - 1) * WINDOW, PAGE, 0), 0);
+	}
+	for (i = 0; i < WORKERS; i++) {
+		pthread_join(thread[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(m->ops->sync(m, 0, UINT64_MAX), 0);
+	assert_true(file_is(fd, 0, WINDOW, 'a'));
+	media_close(m);
+	close(fd);
+	ext4_unmount(&e);
+}
+
 /* Room that is gone is the error of the iomap, or else of the write-back. */
 static void full(void **state)
 {
@@ -380,7 +454,10 @@ static void truncate_race(void **state)
 	ext4_unmount(&e);
 }
 
-/* The same with a persist function that touches the mapping itself. */
+/*
+ * The same with a persist function that touches the mapping itself. (The only
+ * test here that uses the guard: cmocka sets SIGBUS anew for each test.)
+ */
 static void truncate_race_persist(void **state)
 {
 	setenv("PMEM2_FORCE_GRANULARITY", "CACHE_LINE", 1);
@@ -502,6 +579,8 @@ int main(void)
 		cmocka_unit_test(extents),
 		cmocka_unit_test(small_blocks),
 		cmocka_unit_test(write_back),
+		cmocka_unit_test(store_sync),
+		cmocka_unit_test(together),
 		cmocka_unit_test(full),
 		cmocka_unit_test(device_error),
 		cmocka_unit_test(size_changes),
