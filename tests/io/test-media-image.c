@@ -267,18 +267,25 @@ static void store_sync(void **state)
 	ext4_unmount(&e);
 }
 
-/* Threads that fill, store, and see the file grow. */
+/* Threads that fill and store, each its pages, while the file grows. */
 #define WORKERS 3
+
+struct user {
+	pthread_t thread;
+	struct media *m;
+	unsigned int nr;
+};
 
 static void *use(void *arg)
 {
-	struct media *m = arg;
+	struct user *u = arg;
+	struct media *m = u->m;
 	struct dax_iomap io;
 	uint64_t pos;
 	int i;
 
 	for (i = 0; i < 300; i++) {
-		pos = (uint64_t)(i * 7 % 512) * PAGE;
+		pos = (uint64_t)(i * 7 % 170 * WORKERS + (int)u->nr) * PAGE;
 		if (m->ops->iomap(m, pos, PAGE, MEDIA_WRITE, &io) || io.error ||
 		    m->ops->fill(m, pos, PAGE, 0) || m->ops->store(m, pos, PAGE))
 			return m;
@@ -288,7 +295,7 @@ static void *use(void *arg)
 
 static void together(void **state)
 {
-	pthread_t thread[WORKERS];
+	struct user user[WORKERS];
 	struct media *m;
 	struct ext4 e;
 	void *failed;
@@ -298,15 +305,17 @@ static void together(void **state)
 	fd = temp_file(e.dir, WINDOW);
 	file_fill(fd, 0, WINDOW, 'a');
 	m = open_medium(fd);
-	for (i = 0; i < WORKERS; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, use, m), 0);
+	for (i = 0; i < WORKERS; i++) {
+		user[i] = (struct user){ .m = m, .nr = (unsigned int)i };
+		assert_int_equal(pthread_create(&user[i].thread, NULL, use, &user[i]), 0);
+	}
 	for (i = 2; i < 20; i++) {
 		assert_int_equal(ftruncate(fd, i * (off_t)WINDOW), 0);
 		assert_int_equal(m->ops->resize(m), 0);
 		assert_int_equal(m->ops->fill(m, (uint64_t)(i - 1) * WINDOW, PAGE, 0), 0);
 	}
 	for (i = 0; i < WORKERS; i++) {
-		pthread_join(thread[i], &failed);
+		pthread_join(user[i].thread, &failed);
 		assert_null(failed);
 	}
 	assert_int_equal(m->ops->sync(m, 0, UINT64_MAX), 0);
