@@ -121,6 +121,9 @@ void bracket_release(struct session *s)
 {
 	uint64_t start, end;
 
+	for (unsigned int i = 0; i < sizeof(s->unknown) / sizeof(s->unknown[0]); i++)
+		atomic_store(&s->unknown[i], 0);
+	atomic_store(&s->nr_unknown, 0);
 	lock_take(&s->lock);
 	atomic_store(&s->blocked, false);
 	s->reply_pending = false;

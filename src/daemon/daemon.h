@@ -43,7 +43,10 @@ struct group {
 	uint64_t token;
 	/* All below: daemon lock. */
 	struct fault_stats ended;	/* sums of ended sessions */
-	uint64_t processes, mappings, files;	/* seen so far */
+	uint64_t processes, mappings, files;	/* seen so far; files differ */
+	struct file_id {
+		uint64_t dev, ino;
+	} *seen;				/* [files] */
 	unsigned int sessions;		/* alive or being torn down */
 	unsigned int draining;		/* files being written back for it */
 	struct keeper *keeper;		/* who holds its descriptors, or NULL */
@@ -57,7 +60,7 @@ struct file {
 	atomic_uint refs;		/* found, and the last one dropped, under the daemon lock */
 	bool draining;			/* daemon lock: a last write-back runs */
 	bool redrain;			/* daemon lock: used meanwhile */
-	struct group *group;		/* who opened it first; for drains */
+	struct group *group;		/* whose drain it is: the last to map it */
 	struct media *media;
 	struct dax_mapping mapping;	/* the model's part; own lock */
 	void *table_mem;
@@ -115,6 +118,9 @@ struct session {
 	_Atomic bool blocked;		/* install nothing */
 	bool reply_pending;		/* BEGIN waits for installs in flight */
 	struct udax_msg reply;		/* ... and will be answered so */
+	/* Addresses without a region since the last change of the regions. */
+	_Atomic uint64_t unknown[16];
+	atomic_uint nr_unknown;
 	uint64_t dropped_start, dropped_end;	/* sleepers to wake at the end */
 	struct session_polls *polls;	/* the uffd's polls, one a worker */
 	atomic_uint nr_polls;

@@ -172,7 +172,10 @@ static enum task_next do_flush(struct exec *x, struct task *t)
 		return TASK_AWAY;
 	}
 	t->op.ans.error = m->ops->writeback(m, t->op.ask.start << PAGE_SHIFT, len);
-	task_stats(x, t)->writeback_bytes += len;
+	/* The run's, not a session's: it may be over. */
+	lock_take(&x->d->lock);
+	t->file->group->ended.writeback_bytes += len;
+	lock_release(&x->d->lock);
 	return TASK_STEP;
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define PMD_MASK (DAX_PMD_SIZE - 1)
+/* So many unknown addresses between two changes of the regions are refaulted. */
+#define UNKNOWN_MAX 64
 
 static void count_result(struct fault_stats *st, unsigned int result)
 {
@@ -89,6 +91,16 @@ static void start_fault(struct exec *x, struct task *t)
 	task_run(x, t);
 }
 
+/*
+ * Ended before it came to an entry: a truncation was faster. The thread is woken
+ * and nothing else: the kernel itself says SIGBUS past the end, without a
+ * message, and if the file has grown again the fault comes again.
+ */
+static bool past_eof(const struct task *t)
+{
+	return (t->op.result & DAX_FAULT_SIGBUS) && !t->op.grabbed;
+}
+
 /* One attempt is over: the next one, or the end. */
 void fault_done(struct exec *x, struct task *t)
 {
@@ -104,7 +116,9 @@ void fault_done(struct exec *x, struct task *t)
 			return;
 		}
 	}
-	if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
+	if (past_eof(t))
+		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
+	else if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
 		install_sigbus(x, t);
 	count_done(x, t);
 	task_free(x, t);
@@ -112,13 +126,21 @@ void fault_done(struct exec *x, struct task *t)
 }
 
 /*
- * Nobody knows the address: the mapping was changed behind our back. The thread
- * must not stall: from here on the kernel serves the page.
+ * Nobody knows the address. A message that was read before the end of a munmap
+ * or an mmap over it is such a case: the refault is for what is there now. Only
+ * if it comes again was the mapping changed behind our back; the thread must not
+ * stall, and from here on the kernel serves the page.
  */
 static void unknown(struct exec *x, struct session *s, uint64_t addr)
 {
-	s->stats[x->id]->unknown++;
-	uffd_unregister(s->uffd, addr, DAX_PAGE_SIZE);
+	const unsigned int slots = sizeof(s->unknown) / sizeof(s->unknown[0]);
+	unsigned int slot = (addr >> PAGE_SHIFT) % slots;
+
+	if (atomic_exchange(&s->unknown[slot], addr) == addr ||
+	    atomic_fetch_add(&s->nr_unknown, 1) > UNKNOWN_MAX) {
+		s->stats[x->id]->unknown++;
+		uffd_unregister(s->uffd, addr, DAX_PAGE_SIZE);
+	}
 	uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
 }
 

@@ -132,10 +132,29 @@ static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
 	}
 	f->id = ++d->next_id;
 	f->group = g;
-	g->files++;
 	d->nr_files++;
 	list_add_tail(&f->link, &d->files);
 	return f;
+}
+
+void file_seen(struct udaxd *d, struct group *g, struct file *f)
+{
+	struct file_id id = { f->media->dev, f->media->ino }, *seen;
+
+	lock_take(&d->lock);
+	g->mappings++;
+	if (!f->draining)
+		f->group = g;
+	for (uint64_t i = 0; i < g->files; i++)
+		if (g->seen[i].ino == id.ino && g->seen[i].dev == id.dev)
+			goto out;
+	seen = realloc(g->seen, (g->files + 1) * sizeof(*seen));
+	if (seen) {
+		g->seen = seen;
+		seen[g->files++] = id;
+	}
+out:
+	lock_release(&d->lock);
 }
 
 int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,

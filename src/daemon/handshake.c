@@ -161,6 +161,7 @@ static int map_region(struct session *s, struct file *f, struct udax_map *a)
 	if (!r)
 		return ENOMEM;
 	r->id = a->region = atomic_fetch_add(&s->mappings, 1) + 1;
+	file_seen(s->d, s->group, f);
 	lock_take(&s->lock);
 	err = region_remove(s, r->start, r->end, &removed);
 	if (!err)

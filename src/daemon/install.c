@@ -11,10 +11,13 @@
 
 #include <errno.h>
 
-/* What is known of a window's folio; dax_table_window_byte(). */
+/*
+ * What is known of a window; dax_table_window_byte(). Known means that it was
+ * seen full: every page is in the memory.
+ */
 enum window_folio { FOLIO_UNKNOWN, FOLIO_HUGE, FOLIO_NOHUGE };
 
-static enum window_folio get_folio(struct task *t)
+static enum window_folio get_folio(const struct task *t)
 {
 	struct dax_mapping *mapping = &t->file->mapping;
 	uint64_t pgoff = (t->region->offset + t->addr - t->region->start) >>
@@ -182,6 +185,29 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 	return err;
 }
 
+/* 512 PTEs: the mapping is write-protected where stores are tracked. */
+static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
+{
+	struct session *s = t->region->session;
+	int err = 0;
+
+	task_stats(x, t)->nohuge++;
+	if (t->wp)	/* mapped: what is missing is filled when touched */
+		return uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
+					 true);
+	if (get_folio(t) == FOLIO_UNKNOWN) {
+		err = fill(x, t, head, DAX_PMD_SIZE);
+		if (!err)
+			set_folio(t, FOLIO_NOHUGE);
+	}
+	if (!err && t->write && t->region->wp)
+		uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false, false);
+	if (!err)
+		err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE,
+					  t->region->wp && !t->write, NULL);
+	return err;
+}
+
 static int map_2m(struct exec *x, struct task *t)
 {
 	struct session *s = t->region->session;
@@ -197,15 +223,7 @@ static int map_2m(struct exec *x, struct task *t)
 		if (!err)
 			task_stats(x, t)->huge_bytes += DAX_PMD_SIZE;
 	} else if (is_image(t)) {
-		task_stats(x, t)->nohuge++;
-		err = fill(x, t, head, DAX_PMD_SIZE);
-		if (!err && t->write && t->region->wp)
-			uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
-					  false);
-		if (!err)
-			err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE,
-						  t->region->wp && !t->write,
-						  NULL);
+		err = map_2m_image(x, t, head);
 	} else {
 		err = collapse(x, t, head);
 	}
@@ -216,7 +234,8 @@ static int map_2m(struct exec *x, struct task *t)
 static bool must_block(const struct task *t, bool pmd)
 {
 	if (is_image(t))
-		return pmd || !(present(t) || t->wp);
+		return !t->wp && (pmd ? get_folio(t) == FOLIO_UNKNOWN :
+				  !present(t));
 	if (is_hugetlb(t))
 		return !present(t);
 	return false;
@@ -228,7 +247,7 @@ static bool hand_over(struct exec *x, struct task *t, bool pmd)
 
 	if (x->may_block)
 		return false;
-	if (!blocks && pmd && !is_hugetlb(t))
+	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t))
 		blocks = get_folio(t) == FOLIO_UNKNOWN;
 	if (blocks)
 		pool_submit(x->d->pool, t);

@@ -98,7 +98,6 @@ static void session_free(struct session *s)
 	lock_take(&d->lock);
 	for (unsigned int i = 0; i < d->nr_execs; i++)
 		fault_stats_add(&s->group->ended, s->stats[i]);
-	s->group->mappings += atomic_load(&s->mappings);
 	s->group->sessions--;
 	if (!list_empty(&s->link)) {
 		list_del(&s->link);

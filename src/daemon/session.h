@@ -126,6 +126,8 @@ void keeper_drop(struct session *s);
 /* The file behind @fd with a reference. Takes the daemon lock. May block a little. */
 int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
 	     char *why, unsigned int why_len);
+/* Group @g maps it: counted for its summary. Takes the daemon lock. */
+void file_seen(struct udaxd *d, struct group *g, struct file *f);
 struct file *file_find(struct udaxd *d, uint64_t id);
 struct file *file_find_fd(struct udaxd *d, int fd);
 /* The caller holds one already. Any lock may be held. */
