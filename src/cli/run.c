@@ -187,7 +187,9 @@ static int report(struct run *r, const json_t *answer)
 	int status = -1;
 
 	if (!summary) {
-		complain("there is no summary");
+		/* A daemon that is gone has been spoken of. */
+		if (!r->lost)
+			complain("there is no summary");
 		/* Nothing is known: every name is absent. */
 		if (r->json)
 			fputs("{}\n", r->json);
