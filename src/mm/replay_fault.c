@@ -102,6 +102,9 @@ static unsigned int finish_sync(struct replay *r, struct mm *mm,
 	dax_op_init_mkwrite(&op, &file->mapping, fault->order, &fault->vma,
 			    fault->address);
 	replay_run(r, file, &op, mm, vma, fault->address);
+	if (op.unlocked)
+		log_event(&r->log, "unlock(%" PRIu64 ",%s)",
+			  op.pgoff & ~((1UL << op.order) - 1), order);
 	log_event(&r->log, "insert_pfn_mkwrite(%s)",
 		  log_result(result, op.result));
 	return op.result;

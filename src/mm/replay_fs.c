@@ -261,11 +261,8 @@ static void pread_op(struct replay *r, struct replay_file *file)
 		for (i = 0; i < n; i++)
 			same &= bytes[i] == first;
 	}
-	if (len)
-		log_ret(&r->log, r->op->nr, "%" PRIu64 " first=%02x same=%d",
-			len, first, same);
-	else
-		log_ret(&r->log, r->op->nr, "0");
+	log_ret(&r->log, r->op->nr, "%" PRIu64 " first=%02x same=%d", len,
+		first, same);
 }
 
 static void readinto_op(struct replay *r, struct replay_file *file)
