@@ -64,21 +64,29 @@ void probe_kernel(struct finding *f)
 		found(f, VERDICT_INFO, NULL, "%s %s", u.sysname, u.release);
 }
 
-/* A userfaultfd that sees the kernel's faults too, as programs need it; or -errno. */
-static int full_uffd(const char **way)
+/*
+ * A userfaultfd, by the first way that works, as programs get theirs; or -errno.
+ * The last one misses the faults that the kernel takes for the program.
+ */
+static int any_uffd(const char **way, bool *user_only)
 {
 	int fd, dev, err;
 
-	*way = "the system call";
-	fd = uffd_open(-1, false);
+	*user_only = false;
+	*way = "by the system call";
+	err = fd = uffd_open(-1, false);
 	if (fd >= 0)
 		return fd;
 	dev = open(DEVICE, O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return fd;
-	*way = DEVICE;
-	err = fd = uffd_open(dev, false);
-	close(dev);
+	if (dev >= 0) {
+		*way = "by " DEVICE;
+		fd = uffd_open(dev, false);
+		close(dev);
+		if (fd >= 0)
+			return fd;
+	}
+	*user_only = true;
+	fd = uffd_open(-1, true);
 	return fd >= 0 ? fd : err;
 }
 
@@ -87,18 +95,15 @@ void probe_userfaultfd(struct finding *f)
 	static const char how[] = "as root: setfacl -m u:USER:rw " DEVICE
 		", or sysctl vm.unprivileged_userfaultfd=1";
 	const char *way;
-	int fd = full_uffd(&way), user;
+	bool user_only;
+	int fd = any_uffd(&way, &user_only);
 
-	if (fd >= 0) {
-		found(f, VERDICT_OK, NULL, "by %s", way);
+	if (fd >= 0)
 		close(fd);
-		return;
-	}
-	user = uffd_open(-1, true);
-	if (user >= 0)
-		close(user);
-	if (user >= 0)
-		found(f, VERDICT_NEEDED, how, "faults of user mode only: system calls on unloaded pages would fail");
+	if (fd >= 0 && !user_only)
+		found(f, VERDICT_OK, NULL, "%s", way);
+	else if (fd >= 0)
+		found(f, VERDICT_LACKS, how, "system calls on pages not yet mapped fail with EFAULT");
 	else if (fd == -ENOSYS)
 		found(f, VERDICT_NEEDED, "a kernel with CONFIG_USERFAULTFD", "not in this kernel");
 	else
@@ -142,7 +147,8 @@ void probe_event_fork(struct finding *f)
 {
 	const char *way;
 	uint64_t granted;
-	int fd = full_uffd(&way), err = fd;
+	bool user_only;
+	int fd = any_uffd(&way, &user_only), err = fd;
 
 	if (fd >= 0)
 		err = uffd_api(fd, 0, UFFD_FEATURE_EVENT_FORK, &granted);
@@ -207,7 +213,8 @@ static int served(void)
 	unsigned char *page = MAP_FAILED;
 	const char *way;
 	uint64_t granted;
-	int uffd = full_uffd(&way), err = uffd;
+	bool user_only;
+	int uffd = any_uffd(&way, &user_only), err = uffd;
 
 	if (memfd < 0 || pwrite(memfd, "x", 1, 0) != 1 ||
 	    ftruncate(memfd, PAGE))

@@ -155,15 +155,16 @@ static int find_straggler(const json_t *answer)
 }
 
 /*
- * A private daemon cannot leave before the last process that it serves: the
- * program may have left some in the background.
+ * A private daemon cannot leave before the last process that it serves, nor the
+ * keeper before the last on an image: the program may have left some in the
+ * background.
  */
 static json_t *final_summary(struct run *r)
 {
 	bool told = false;
 	json_t *answer;
 
-	while ((answer = ask_summary(r)) && !r->opt.daemon) {
+	while ((answer = ask_summary(r)) && (!r->opt.daemon || r->keeper.nr)) {
 		r->straggler = find_straggler(answer);
 		if (r->straggler < 0)
 			break;
@@ -203,6 +204,8 @@ static int report(struct run *r, const json_t *answer)
 	} else if (!r->opt.quiet) {
 		print_summary(summary, stderr);
 	}
+	if (json_is_true(json_object_get(summary, "escaped")))
+		complain("some mappings could not be served; -v tells which");
 	if (r->json && print_json(summary, r->json))
 		status = EXIT_UDAX;
 	return status;

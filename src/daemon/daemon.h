@@ -47,6 +47,7 @@ struct group {
 	struct file_id {
 		uint64_t dev, ino;
 	} *seen;				/* [files] */
+	unsigned int media;		/* 1 << enum media_kind of each of them */
 	unsigned int sessions;		/* alive or being torn down */
 	unsigned int draining;		/* files being written back for it */
 	struct keeper *keeper;		/* who holds its descriptors, or NULL */

@@ -143,6 +143,7 @@ void file_seen(struct udaxd *d, struct group *g, struct file *f)
 
 	lock_take(&d->lock);
 	g->mappings++;
+	g->media |= 1u << f->media->kind;
 	if (!f->draining)
 		f->group = g;
 	for (uint64_t i = 0; i < g->files; i++)

@@ -57,15 +57,28 @@ json_t *method_rpc_get_methods(struct rpc_call *call)
 	return list;
 }
 
+/* What the files were on; NULL while there was none. */
+static const char *media_names(unsigned int mask)
+{
+	switch (mask) {
+	case 1u << MEDIA_DIRECT:
+		return "direct";
+	case 1u << MEDIA_IMAGE:
+		return "image";
+	default:
+		return mask ? "both" : NULL;
+	}
+}
+
 /* Of one run, or of all with @g NULL. Daemon lock held. */
 static json_t *summary_of(struct udaxd *d, const struct group *g)
 {
 	struct fault_summary more = {
 		.protocol = d->proto->name,
 		.track = udaxd_track_name(d->opt.track),
-		.media = udaxd_media_name(d->opt.media),
 	};
 	struct fault_stats stats = { 0 };
+	unsigned int media = 0;
 	const struct group *i;
 
 	group_stats(d, g, &stats);
@@ -75,7 +88,10 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 		more.files += i->files;
 		more.mappings += i->mappings;
 		more.processes += i->processes;
+		more.escaped |= i->escaped;
+		media |= i->media;
 	}
+	more.media = media_names(media);
 	return fault_stats_to_json(&stats, &more);
 }
 

@@ -10,6 +10,7 @@
 /* What the counters do not hold. A NULL name is left out of the summary. */
 struct fault_summary {
 	uint64_t files, mappings, processes;	/* seen, not: there now */
+	bool escaped;			/* some mapping could not be served */
 	const char *protocol, *track, *media;	/* static storage */
 };
 

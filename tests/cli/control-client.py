@@ -95,9 +95,11 @@ def test_methods():
     run = c.result("get_summary", {"token": "1234"})
     assert run["known"] and run["pids"] == [server.pid], run
     assert run["summary"]["mappings"] == 1, run
+    assert run["summary"]["media"] == "image", run
     assert c.result("get_summary", {"token": "1234", "wait": True}) == run
     run = c.result("get_summary", {"token": "99"})
     assert not run["known"] and run["pids"] == [], run
+    assert "media" not in run["summary"], run
     assert run["summary"]["faults"]["total"] == 0, run
     c.close()
 

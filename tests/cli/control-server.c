@@ -111,6 +111,7 @@ static void set_up(char *sock)
 	d.proto = &protocol;
 	d.nr_sessions = d.nr_files = 1;
 	run.token = 0x1234;
+	run.media = 1u << MEDIA_IMAGE;
 	run.files = run.mappings = run.processes = 1;
 	list_add_tail(&run.link, &d.groups);
 

@@ -141,6 +141,7 @@ static void test_absent(void **state)
 	assert_null(json_object_get(o, "rescued"));
 	assert_null(json_object_get(o, "stall_ns"));
 	assert_null(json_object_get(o, "media"));
+	assert_true(json_is_false(json_object_get(o, "escaped")));
 	assert_null(json_object_get(json_object_get(o, "latency_ns"), "pmd"));
 	json_decref(o);
 }
