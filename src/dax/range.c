@@ -30,63 +30,79 @@ static void range_error(struct dax_op *op, int error)
 /* What becomes dirty from here on is the next writeback's. */
 enum dax_verb step_wb_start(struct dax_op *op)
 {
-	if (!dax_table_tag(&op->mapping->table, op->pgoff, op->end,
-			   DAX_MARK_DIRTY, DAX_MARK_TOWRITE))
-		return dax_finish(op);
+	dax_table_tag(&op->mapping->table, op->pgoff, op->end, DAX_MARK_DIRTY,
+		      DAX_MARK_TOWRITE);
 	return dax_ask(op, DAX_MORE, STEP_WB_ENTRY);
 }
 
 /*
- * TOWRITE is cleared early: another writeback of this entry sees it locked and
- * waits, so it cannot end before the data is flushed.
+ * TOWRITE is cleared early: a writeback that begins while this one flushes sets
+ * it again, and waits for the lock. One that had begun before finds WRITEBACK in
+ * its place; the kernel has no such mark, so that one of two fsyncs may end
+ * before the other has flushed what both were to write.
  */
 static enum dax_verb wb_lock(struct dax_op *op, dax_entry_t entry)
 {
+	struct dax_table *t = &op->mapping->table;
+
 	dax_lock_entry(op, entry);
-	dax_table_clear_mark(&op->mapping->table, op->xas.index,
-			     DAX_MARK_TOWRITE);
+	dax_table_clear_mark(t, op->xas.index, DAX_MARK_TOWRITE);
+	dax_table_set_mark(t, op->xas.index, DAX_MARK_WRITEBACK);
 	return dax_ask_pages(op, DAX_WRPROTECT, op->xas.index,
 			     1UL << dax_entry_order(entry), STEP_WB_PROTECTED);
 }
 
+/* The next entry to be written, or being written by another. */
+static dax_entry_t wb_next(struct dax_op *op)
+{
+	const struct dax_table *t = &op->mapping->table;
+	uint64_t index = op->xas.index, other = index;
+	dax_entry_t entry, writing;
+
+	entry = dax_table_next_marked(t, &index, op->end, DAX_MARK_TOWRITE);
+	writing = dax_table_next_marked(t, &other, op->end, DAX_MARK_WRITEBACK);
+	if (writing && (!entry || other < index)) {
+		entry = writing;
+		index = other;
+	}
+	/* The whole 2M, even if the range begins inside it. */
+	if (entry)
+		op->xas.index = dax_entry_first(entry, index);
+	return entry;
+}
+
 enum dax_verb step_wb_entry(struct dax_op *op)
 {
-	uint64_t index = op->xas.index;
-	dax_entry_t entry;
+	dax_entry_t entry = wb_next(op);
 
-	entry = dax_table_next_marked(&op->mapping->table, &index, op->end,
-				      DAX_MARK_TOWRITE);
 	if (!entry)
 		return dax_finish(op);
-	/* The whole 2M, even if the range begins inside it. */
-	op->xas.index = dax_entry_first(entry, index);
 	if (!dax_is_locked(entry))
 		return wb_lock(op, entry);
 	op->new_entry = entry;
 	return step_wb_waited(op);
 }
 
-/* Is the entry still what the range was to write? Its flags may differ. */
+/*
+ * Is the entry still what the range was to write? Its flags may differ. If it is
+ * clean, another has written it; if it is still dirty, another has failed to.
+ */
 enum dax_verb step_wb_waited(struct dax_op *op)
 {
+	struct dax_table *t = &op->mapping->table;
 	dax_entry_t entry, seen = op->new_entry;
 
 	op->step = STEP_WB_WAITED;
 	entry = get_unlocked_entry(op, 0);
 	if (entry == DAX_SLEPT)
 		return DAX_PARK;
-	if (entry && dax_to_pfn(entry) == dax_to_pfn(seen)) {
-		bool towrite = dax_table_get_mark(&op->mapping->table,
-						  op->xas.index,
-						  DAX_MARK_TOWRITE);
-
-		if (towrite && !dax_is_empty_entry(entry) &&
-		    !dax_is_zero_entry(entry)) {
-			op->xas.index = dax_entry_first(entry, op->xas.index);
+	if (entry && dax_to_pfn(entry) == dax_to_pfn(seen) &&
+	    (dax_table_get_mark(t, op->xas.index, DAX_MARK_TOWRITE) ||
+	     dax_table_get_mark(t, op->xas.index, DAX_MARK_DIRTY))) {
+		op->xas.index = dax_entry_first(entry, op->xas.index);
+		if (!dax_is_empty_entry(entry) && !dax_is_zero_entry(entry))
 			return wb_lock(op, entry);
-		}
-		if (towrite)
-			range_error(op, -EIO);
+		range_error(op, -EIO);
 	}
 	put_unlocked_entry(op, entry, WAKE_NEXT);
 	return range_next(op, entry, STEP_WB_ENTRY);
@@ -99,18 +115,23 @@ enum dax_verb step_wb_protected(struct dax_op *op)
 			     STEP_WB_FLUSHED);
 }
 
-/* One section: unlocked, clean, woken. What was not flushed stays dirty. */
+/*
+ * One section: unlocked, clean, woken. What was not flushed stays dirty, and
+ * tagged: a writeback that had begun before ours took its tag must find it.
+ */
 enum dax_verb step_wb_flushed(struct dax_op *op)
 {
+	struct dax_table *t = &op->mapping->table;
 	dax_entry_t entry = op->entry;
 
 	dax_store_unlocked(op);
 	op->entry = 0;
+	dax_table_clear_mark(t, op->xas.index, DAX_MARK_WRITEBACK);
 	if (op->ans.error) {
 		range_error(op, op->ans.error);
+		dax_table_set_mark(t, op->xas.index, DAX_MARK_TOWRITE);
 	} else {
-		dax_table_clear_mark(&op->mapping->table, op->xas.index,
-				     DAX_MARK_DIRTY);
+		dax_table_clear_mark(t, op->xas.index, DAX_MARK_DIRTY);
 		op->done++;
 	}
 	dax_wake_entry(op, entry, WAKE_NEXT);

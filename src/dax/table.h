@@ -15,9 +15,9 @@
  * costs the height (2 up to 8 GiB, 4 up to 32 TiB), whatever the file holds. A
  * full leaf costs 9 bytes a 4K entry.
  *
- * @mark DIRTY and TOWRITE (kernel: PAGECACHE_TAG_*) are bits beside the entry,
- * summed up in each node above, so that the next marked entry is found without
- * a look at the unmarked.
+ * Marks (kernel: PAGECACHE_TAG_*) are bits beside the entry, summed up in each
+ * node above, so that the next marked entry is found without a look at the
+ * unmarked.
  *
  * Who owns what: the driver owns the block. Lock: i_pages held in every call,
  * unless it says otherwise. Units: pages, bytes where the name says size. Errors:
@@ -33,7 +33,12 @@
 /* Largest page number + 1. */
 #define DAX_TABLE_MAX	(1UL << 52)
 
-enum dax_mark { DAX_MARK_DIRTY, DAX_MARK_TOWRITE, DAX_MARKS };
+enum dax_mark {
+	DAX_MARK_DIRTY,		/* to be written back some time */
+	DAX_MARK_TOWRITE,	/* by a writeback that has begun */
+	DAX_MARK_WRITEBACK,	/* locked by one that writes it now */
+	DAX_MARKS
+};
 
 enum dax_node_kind { DAX_NODE_DIR, DAX_NODE_WINDOW, DAX_NODE_LEAF, DAX_NODES };
 

@@ -24,6 +24,7 @@ enum {
 	INV_FREE,	/* every used byte is in a node of the tree or free */
 	INV_SLEEPER,	/* a sleeper is in the queue of its key, or was picked */
 	INV_QUEUE,	/* non-exclusive waiters stand before exclusive ones */
+	INV_WRITEBACK,	/* what is being written back is locked */
 };
 
 struct check {
@@ -92,12 +93,13 @@ static bool check_leaf(struct check *c, dax_ref_t ref, uint64_t index,
 		return false;
 	*leafp = leaf = node_at(c->t, ref);
 	for (unsigned int s = 0; s < LEAF_SLOTS; s++) {
-		bool marked = (leaf->marked[DAX_MARK_DIRTY] |
-			       leaf->marked[DAX_MARK_TOWRITE]) >> s & 1;
+		bool marked = false;
 
 		if (!leaf->slot[s])
 			continue;
 		present |= 1UL << s;
+		for (int m = 0; m < DAX_MARKS; m++)
+			marked |= leaf->marked[m] >> s & 1;
 		if (!check_word(c, leaf->slot[s], index + s, false) ||
 		    !check_dirty(c, leaf->slot[s], index + s, marked))
 			return false;
@@ -115,7 +117,7 @@ static bool check_leaf(struct check *c, dax_ref_t ref, uint64_t index,
 static bool check_window(struct check *c, dax_ref_t ref, uint64_t nr,
 			 const struct dax_window **wp)
 {
-	uint8_t marked[DAX_MARKS] = { 0 };
+	uint8_t marked[DAX_MARKS] = { 0 }, any = 0;
 	uint64_t first = nr << PMD_ORDER;
 	const struct dax_window *w;
 	const struct dax_leaf *leaf;
@@ -136,9 +138,11 @@ static bool check_window(struct check *c, dax_ref_t ref, uint64_t nr,
 	if (!w->pmd == !leaves)
 		return breaks(c, INV_WINDOW, "window %lu: 2M entry %#lx and %u leaves",
 			      nr, w->pmd, leaves);
+	for (int m = 0; m < DAX_MARKS; m++)
+		any |= w->marked[m];
 	if (w->pmd)
 		return check_word(c, w->pmd, first, true) &&
-		       check_dirty(c, w->pmd, first, w->marked[0] | w->marked[1]);
+		       check_dirty(c, w->pmd, first, any);
 	for (int m = 0; m < DAX_MARKS; m++)
 		if (marked[m] != w->marked[m])
 			return breaks(c, INV_MARKS, "window %lu: mark %d is %#x, leaves have %#x",
@@ -284,11 +288,30 @@ static int verify_sleepers(const struct dax_mapping *mapping, char *msg,
 	return c.broken;
 }
 
+static int verify_writeback(const struct dax_mapping *mapping, char *msg,
+			    unsigned int len)
+{
+	struct check c = { .msg = msg, .len = len };
+	uint64_t index = 0;
+	dax_entry_t entry;
+
+	while ((entry = dax_table_next_marked(&mapping->table, &index,
+					      DAX_TABLE_MAX, DAX_MARK_WRITEBACK))) {
+		if (!dax_is_locked(entry))
+			breaks(&c, INV_WRITEBACK, "entry %#lx at page %lu", entry,
+			       index);
+		index = dax_entry_last(entry, index) + 1;
+	}
+	return c.broken;
+}
+
 int dax_verify(const struct dax_mapping *mapping, char *msg, unsigned int len)
 {
 	int broken = dax_table_verify(&mapping->table,
 				      mapping->proto->dirty_on_read, msg, len);
 
+	if (!broken)
+		broken = verify_writeback(mapping, msg, len);
 	return broken ? broken : verify_sleepers(mapping, msg, len);
 }
 

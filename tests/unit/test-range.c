@@ -34,6 +34,7 @@ static void test_wb_clean(void **state)
 
 	make_entry(w, 0, PAGE, 0);
 	op = new_range(w, 0, DAX_OP_WRITEBACK, 0, LAST);
+	step_is(op, DAX_MORE);
 	step_is(op, DAX_DONE);
 	assert_int_equal(op->done, 0);
 }
@@ -165,6 +166,43 @@ static void test_wb_twice(void **state)
 	step_is(c, DAX_DONE);
 	assert_int_equal(c->done, 0);
 	assert_int_equal(w->stats.useless, 1);
+}
+
+/*
+ * Two that have begun, one entry: who comes second must not end before the
+ * first has flushed, and writes it himself if the first could not.
+ */
+static void wb_overtaken(struct world *w, int error)
+{
+	struct dax_op *a, *b;
+
+	make_entry(w, 0, PAGE, WRITE);
+	a = new_range(w, 0, DAX_OP_WRITEBACK, PAGE, PAGE);
+	b = new_range(w, 1, DAX_OP_WRITEBACK, PAGE, PAGE);
+	step_is(a, DAX_MORE);
+	step_is(b, DAX_MORE);
+	flushes(a, PAGE, 1, error);
+	assert_false(towrite(w, PAGE));
+	step_is(b, DAX_PARK);
+	step_is(a, DAX_DONE);
+	assert_int_equal(a->error, error);
+	assert_true(woke(a, b));
+	if (error)
+		flushes(b, PAGE, 1, 0);
+	step_is(b, DAX_DONE);
+	assert_int_equal(b->error, 0);
+	assert_int_equal(b->done, error != 0);
+	assert_false(dirty(w, PAGE));
+}
+
+static void test_wb_overtaken(void **state)
+{
+	wb_overtaken(*state, 0);
+}
+
+static void test_wb_overtaken_error(void **state)
+{
+	wb_overtaken(*state, -EIO);
 }
 
 /* Punched or moved while it waited: nothing to write, and the wake goes on. */
@@ -403,7 +441,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(wb_clean), T(wb_pages), T(wb_inside_pmd), T(wb_error),
-		T(wb_and_write), T(wb_twice), T(wb_gone), T(invalidate),
+		T(wb_and_write), T(wb_twice), T(wb_overtaken), T(wb_overtaken_error),
+		T(wb_gone), T(invalidate),
 		T(invalidate_nothing), T(invalidate_thrice), T(delete_range),
 		T(delete_range_waits), T(layout_busy), T(layout_idle),
 		T(lock_entry),

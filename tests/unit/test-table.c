@@ -105,7 +105,7 @@ static void one_insert(struct dax_table *t, struct oracle *o, uint64_t *seed)
 static void one_change(struct dax_table *t, struct oracle *o, uint64_t *seed)
 {
 	uint64_t r = next_random(seed), index = some_index(seed);
-	int i = oracle_find(o, index, index, -1), m = r >> 8 & 1;
+	int i = oracle_find(o, index, index, -1), m = (r >> 8) % DAX_MARKS;
 
 	if (i < 0) {
 		assert_int_equal(dax_table_erase(t, index), 0);
