@@ -491,11 +491,11 @@ int mm_fork(struct mm *child, struct mm *parent)
 		return -ENOMEM;
 	child->room_vmas = parent->nr_vmas + 1;
 	child->nr_vmas = parent->nr_vmas;
-	memcpy(child->vmas, parent->vmas,
-	       parent->nr_vmas * sizeof(*child->vmas));
-	for (i = 0; i < parent->nr_vmas && !rc; i++)
+	for (i = 0; i < parent->nr_vmas && !rc; i++) {
+		child->vmas[i] = parent->vmas[i];
 		if (parent->vmas[i].flags & VMA_ANON)
 			rc = fork_vma(child, parent, &parent->vmas[i]);
+	}
 	if (rc)
 		mm_exit(child);
 	return rc;

@@ -177,9 +177,12 @@ static unsigned int handle_fault(struct replay *r, struct mm *mm,
 /* Does the log know @addr as a mapping's, be it unmapped meanwhile? */
 static bool named(struct replay *r, uint64_t addr)
 {
-	uint64_t slot = addr >> SCRIPT_SLOT_SHIFT;
-	const struct replay_map *m = &r->map[slot - 1];
+	uint64_t map = (addr >> SCRIPT_SLOT_SHIFT) - 1;
+	const struct replay_map *m;
 
+	if (map >= REPLAY_NAMES)
+		return false;
+	m = &r->map[map];
 	return m->known && addr >= m->start && addr - m->start < m->len;
 }
 

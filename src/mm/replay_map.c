@@ -12,6 +12,13 @@ static uint64_t target(struct replay *r, const struct script_op *op)
 	return r->map[op->map].start + op->off;
 }
 
+/* Offsets in a mapping that could not be made count from where it was to be. */
+static void set_target(struct replay *r, uint8_t map, uint64_t start)
+{
+	if (!r->map[map].known)
+		r->map[map].start = start;
+}
+
 static unsigned int prot_flags(unsigned int prot)
 {
 	return (prot & SCRIPT_PROT_R ? VMA_READ : 0) |
@@ -33,6 +40,7 @@ static int map_op(struct replay *r)
 	};
 	int rc;
 
+	set_target(r, op->map, vma.start);
 	if (!op->len || op->off & (DAX_PAGE_SIZE - 1))
 		return -EINVAL;
 	if (!file)
@@ -55,8 +63,10 @@ static int mremap_op(struct replay *r)
 {
 	const struct script_op *op = r->op;
 	uint64_t to = script_slot(op->to) + (op->colour << PAGE_SHIFT);
-	int rc = mm_mremap(&r->main_mm, target(r, op), op->len, to);
+	int rc;
 
+	set_target(r, op->to, to);
+	rc = mm_mremap(&r->main_mm, target(r, op), op->len, to);
 	if (!rc)
 		r->map[op->to] = (struct replay_map){ true, to, op->len };
 	return rc;

@@ -125,6 +125,8 @@ int simfs_extent_remove(struct simfs_file *f, uint64_t page, uint64_t nr)
 	i = simfs_extent_index(f, page);
 	for (k = i; k < f->nr_ext && f->ext[k].page < end; k++)
 		;
+	if (i == k)
+		return 0;
 	memmove(&f->ext[i], &f->ext[k], (f->nr_ext - k) * sizeof(f->ext[0]));
 	f->nr_ext -= k - i;
 	return 0;
