@@ -128,7 +128,8 @@ static void begin(struct request *q, uint64_t addr)
 		.what = UDAX_CHANGE_MMAP, .addr = addr, .len = q->size,
 	};
 
-	if (q->bracket || !ranges_overlap(addr, addr + q->size))
+	if (q->bracket || addr & (SHIM_PAGE - 1) ||
+	    !ranges_overlap(addr, addr + q->size))
 		return;
 	bracket_begin(&c);
 	q->bracket = true;
@@ -430,7 +431,8 @@ EXPORT int munmap(void *addr, size_t len)
 	bool image;
 	long ret;
 
-	if (len > SHIM_LEN_MAX || !ranges_near(c.addr, limit) || !shim_enter(&g))
+	if (len > SHIM_LEN_MAX || c.addr & (SHIM_PAGE - 1) ||
+	    !ranges_near(c.addr, limit) || !shim_enter(&g))
 		return (int)sys_return(sys_munmap(c.addr, len));
 	if (!ranges_overlap(c.addr, limit)) {
 		shim_leave(&g);

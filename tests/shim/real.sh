@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# The programs of shim-test on emulated DAX: what they do is what they do natively.
+
+. "${top_srcdir:-.}/tests/functions.sh"
+requires_uffd
+exec "$top_builddir/tests/shim/shim-test" --real
