@@ -285,6 +285,7 @@ static int become(char **argv)
 	for (i = 0; i < ARRAY_SIZE(all); i++)
 		for (k = 0; k < *all[i].nr; k++)
 			if (!strcmp(all[i].cases[k].name, argv[0])) {
+				alarm(120);	/* one that hangs must not stay */
 				if (!strcmp(argv[0], "shared"))
 					unlink(path_of(dirs.pmem, "f"));
 				all[i].cases[k].run();
