@@ -177,7 +177,8 @@ static void collapsed_is_clear(const char *options)
 	uint64_t i;
 	int fd;
 
-	dirt = mmap(NULL, 3 * nr * WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	dirt = mmap(NULL, 3 * nr * WINDOW, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(dirt, MAP_FAILED);
 	madvise(dirt, 3 * nr * WINDOW, MADV_HUGEPAGE);
 	memset(dirt, 0xa5, 3 * nr * WINDOW);

@@ -236,7 +236,8 @@ static void missing(void **state)
 	memset(src, 'c', sizeof(src));
 	order(&c, 'r', 2 * PAGE, 0);
 	assert_fault(&c, 2 * PAGE, 0);
-	assert_int_equal(uffd_copy(c.uffd, c.addr + 2 * PAGE, (uintptr_t)src, PAGE, true, &done), 0);
+	assert_int_equal(uffd_copy(c.uffd, c.addr + 2 * PAGE, (uintptr_t)src, PAGE, true,
+				   &done), 0);
 	assert_int_equal(done, PAGE);
 	assert_int_equal(answer(&c), 'c');
 	assert_int_equal(uffd_copy(c.uffd, c.addr + 3 * PAGE, PAGE, PAGE, true, &done), -EFAULT);
@@ -291,7 +292,8 @@ static void collapse(void **state)
 		sched_yield();
 	if (ret == -EPERM) {
 		assert_int_equal(uffd_wake(c.uffd, c.addr, LEN), 0);
-		assert_int_equal(uffd_continue_range(c.uffd, c.addr + WINDOW, WINDOW, false, NULL), 0);
+		assert_int_equal(uffd_continue_range(c.uffd, c.addr + WINDOW, WINDOW, false,
+						     NULL), 0);
 		answer(&c);
 		stop(&c);
 		print_message("process_madvise() needs privileges: not tested\n");
