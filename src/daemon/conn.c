@@ -14,12 +14,21 @@
 
 #include "lib/sock.h"
 
+/* How long a forked child's hello may be ahead of its fork event. */
+#define FORK_WAIT_NS 1000000000ull
+
+/* Worker 0's. */
 struct conn {
 	struct loop_op op;
 	struct udaxd *d;
 	struct worker *worker;
-	int fd;
+	int fd;			/* -1: closed, or a session's now */
 	struct ucred peer;
+	unsigned int ops;	/* armed: @op, @timer */
+	/* A forked child whose fork event has not been worked off yet. */
+	struct list_head waiting;	/* worker.forked */
+	struct loop_op timer;
+	struct udax_msg hello;
 };
 
 struct adopt {
@@ -133,8 +142,57 @@ static void reply_hello(struct conn *c, const struct udax_msg *m,
 	wire_reply(c->fd, m, 0, &reply, &c->d->dev, send_dev);
 }
 
-/* True: the socket has an owner now (or is closed). */
-static bool hello(struct conn *c, const struct udax_msg *m)
+/* The forked child's session, with a reference, if its fork event was seen. */
+static struct session *claim(struct conn *c, const struct udax_hello *h)
+{
+	struct session *s = session_claim(c->d, h->session, c->peer.pid,
+					  h->probe);
+
+	if (s && !s->pid)
+		session_identify(s, c->peer.pid);
+	return s;
+}
+
+/* The session, whose reference is taken over, has the socket from now on. */
+static void welcome(struct conn *c, const struct udax_msg *m, struct session *s,
+		    unsigned int flags)
+{
+	reply_hello(c, m, s, flags);
+	session_adopt(s, c->fd);
+	session_put(s);
+}
+
+/*
+ * With EVENT_FORK the event was read before the child could speak, but another
+ * worker may still be making its session.
+ */
+static bool fork_event_due(struct udaxd *d, uint64_t parent)
+{
+	struct session *s = session_find(d, parent);
+	bool due = s && s->features & UFFD_FEATURE_EVENT_FORK;
+
+	if (s)
+		session_put(s);
+	return due;
+}
+
+static void on_fork_timer(struct loop *loop, struct loop_op *op, int res,
+			  bool last);
+
+/* conn_forked() or the timer will say it again. */
+static bool wait_for_fork(struct conn *c, const struct udax_msg *m)
+{
+	if (c->timer.armed ||
+	    loop_timeout(c->worker->loop, &c->timer, FORK_WAIT_NS))
+		return false;
+	c->ops++;
+	c->hello = *m;
+	list_add_tail(&c->waiting, &c->worker->forked);
+	return true;
+}
+
+/* True: the socket has an owner now (or is closed). @late: waited in vain. */
+static bool hello(struct conn *c, const struct udax_msg *m, bool late)
 {
 	const struct udax_hello *h = &m->hello;
 	struct session *s = NULL;
@@ -145,11 +203,12 @@ static bool hello(struct conn *c, const struct udax_msg *m)
 		s = hello_new(c, h);
 		break;
 	case UDAX_HELLO_FORKED:
-		s = session_claim(c->d, h->session, c->peer.pid, h->probe);
+		s = claim(c, h);
 		if (s) {
 			flags = UDAX_HELLO_CLAIMED;
-			if (!s->pid)
-				session_identify(s, c->peer.pid);
+		} else if (!late && fork_event_due(c->d, h->session) &&
+			   wait_for_fork(c, m)) {
+			return false;
 		} else {
 			s = hello_new(c, h);
 		}
@@ -181,9 +240,7 @@ static bool hello(struct conn *c, const struct udax_msg *m)
 		wire_reply(c->fd, m, ENOMEM, NULL, NULL, 0);
 		return false;
 	}
-	reply_hello(c, m, s, flags);
-	session_adopt(s, c->fd);
-	session_put(s);
+	welcome(c, m, s, flags);
 	return true;
 }
 
@@ -212,24 +269,76 @@ static bool first_message(struct conn *c)
 		wire_reply(c->fd, &m, err, NULL, NULL, 0);
 		return true;
 	}
-	if (hello(c, &m)) {
+	/* Nothing else is due from a child that waits. */
+	if (!list_empty(&c->waiting)) {
+		wire_reply(c->fd, &m, EPROTO, NULL, NULL, 0);
+		return true;
+	}
+	if (hello(c, &m, false)) {
 		c->fd = -1;
 		return false;
 	}
 	return true;
 }
 
-static void on_first(struct loop *loop, struct loop_op *op, int res, bool last)
+static void conn_put(struct conn *c)
 {
-	struct conn *c = container_of(op, struct conn, op);
-
-	if (res > 0 && c->fd >= 0 && !first_message(c) && !last)
-		loop_cancel(loop, op);
-	if (!last)
+	if (--c->ops)
 		return;
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c);
+}
+
+/* Ends what is armed; the last of it frees. */
+static void conn_end(struct conn *c)
+{
+	if (!list_empty(&c->waiting))
+		list_del(&c->waiting);
+	if (c->timer.armed)
+		loop_cancel(c->worker->loop, &c->timer);
+	if (c->op.armed)
+		loop_cancel(c->worker->loop, &c->op);
+}
+
+static void on_fork_timer(struct loop *loop, struct loop_op *op, int res,
+			  bool last)
+{
+	struct conn *c = container_of(op, struct conn, timer);
+
+	if (res != -ECANCELED && !list_empty(&c->waiting)) {
+		list_del(&c->waiting);
+		if (hello(c, &c->hello, true)) {
+			c->fd = -1;
+			conn_end(c);
+		}
+	}
+	conn_put(c);
+}
+
+void conn_forked(struct worker *w)
+{
+	struct conn *c, *n;
+
+	list_for_each_safe(c, n, &w->forked, waiting) {
+		struct session *s = claim(c, &c->hello.hello);
+
+		if (!s)
+			continue;
+		welcome(c, &c->hello, s, UDAX_HELLO_CLAIMED);
+		c->fd = -1;
+		conn_end(c);
+	}
+}
+
+static void on_first(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	struct conn *c = container_of(op, struct conn, op);
+
+	if (res > 0 && c->fd >= 0 && !first_message(c))
+		conn_end(c);
+	if (last)
+		conn_put(c);
 }
 
 /* Root and our own user; others would get what only we may do. */
@@ -271,6 +380,9 @@ void conn_accept(struct worker *w)
 		c->worker = w;
 		c->fd = fd;
 		c->peer = peer;
+		c->ops = 1;
+		list_init(&c->waiting);
+		loop_op_init(&c->timer, on_fork_timer);
 		loop_op_init(&c->op, on_first);
 		if (loop_poll(w->loop, &c->op, fd, POLLIN)) {
 			close(fd);

@@ -73,7 +73,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	if (s->image)
 		keeper_keep(s, -1);
 	session_serve_uffd(s);
-	worker_sweep_soon(s->d);
+	worker_forked(s->d);
 	session_put(s);
 }
 

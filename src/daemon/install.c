@@ -267,7 +267,7 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 		pgtable_set_pmd(&r->pt, t->addr, write);
 	else
 		pgtable_set_pte(&r->pt, t->addr, write);
-	err = pmd && (!zero || is_hugetlb(t)) ? map_2m(x, t) : map_4k(x, t);
+	err = (pmd && !zero) || is_hugetlb(t) ? map_2m(x, t) : map_4k(x, t);
 	if (err)
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
 	install_end(x, r->session);

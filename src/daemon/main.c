@@ -144,13 +144,14 @@ static int start(struct udaxd *d)
 }
 
 /* The programs go on without us, with the right data; but not with an image. */
-static void end_sessions(struct udaxd *d)
+static void end_sessions(struct udaxd *d, bool first)
 {
 	struct session *s;
 
 	lock_take(&d->lock);
 	list_for_each(s, &d->sessions, link) {
-		if (s->image && s->pidfd >= 0 && !session_process_gone(s)) {
+		if (first && s->image && s->pidfd >= 0 &&
+		    !session_process_gone(s)) {
 			logmsg("stopping: ending pid %d (%s), which maps an image file",
 			       (int)s->pid, s->comm);
 			syscall(SYS_pidfd_send_signal, (int)s->pidfd, SIGKILL,
@@ -189,13 +190,13 @@ static void stop(struct udaxd *d)
 	uint64_t count;
 
 	atomic_store(&d->stopping, true);
-	end_sessions(d);
+	end_sessions(d, true);
 	/* Written to by each session and file that goes. */
 	while (!all_gone(d)) {
 		if (poll(&p, 1, -1) == 1 &&
 		    read(d->stop_fd, &count, sizeof(count)) < 0)
 			break;
-		end_sessions(d);
+		end_sessions(d, false);
 	}
 	for (unsigned int i = 0; i < d->nr_workers; i++)
 		worker_stop(d->workers[i]);

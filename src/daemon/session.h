@@ -95,6 +95,8 @@ void bracket_drop(struct exec *x, struct session *s, uint64_t addr);
 /* --- conn.c: new connections, up to the hello --- */
 
 void conn_accept(struct worker *w);
+/* A forked child's session is there: one of those who wait may claim it. */
+void conn_forked(struct worker *w);
 /*
  * The session takes over the socket (-1: none yet) and starts to watch it and
  * the process. Any thread; done by the home worker.
@@ -171,8 +173,9 @@ struct worker {
 	pthread_t thread;
 	struct loop_op accept_op;	/* worker 0 */
 	struct loop_op sweep_op;	/* worker 0: timer while orphans exist */
-	struct loop_msg sweep_msg;
-	atomic_bool sweep_posted;
+	struct loop_msg fork_msg;	/* worker 0: worker_forked() */
+	atomic_bool fork_posted;
+	struct list_head forked;	/* worker 0: conn.waiting */
 };
 
 struct session_polls {
@@ -193,8 +196,11 @@ void worker_unpoll_uffd(struct session_polls *p);
 /* Reads and serves all messages that are there. */
 void worker_drain(struct exec *x, struct session *s);
 
-/* Looks for forked children that died unnamed, now and then while there are some. */
-void worker_sweep_soon(struct udaxd *d);
+/*
+ * A forked child's session was published: somebody may wait to claim it, and
+ * if it dies unnamed that must be found out.
+ */
+void worker_forked(struct udaxd *d);
 
 /* One line on stderr: "udaxd: ...". */
 void logmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

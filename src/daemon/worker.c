@@ -117,25 +117,26 @@ static void on_sweep(struct loop *loop, struct loop_op *op, int res, bool last)
 		loop_timeout(loop, op, SWEEP_NS);
 }
 
-static void sweep_on_worker(struct loop *loop, struct loop_msg *msg)
+static void forked_on_worker(struct loop *loop, struct loop_msg *msg)
 {
-	struct worker *w = container_of(msg, struct worker, sweep_msg);
+	struct worker *w = container_of(msg, struct worker, fork_msg);
 
-	atomic_store(&w->sweep_posted, false);
-	if (w->sweep_op.armed)
+	atomic_store(&w->fork_posted, false);
+	conn_forked(w);
+	if (w->sweep_op.armed || !session_unnamed(w->x->d))
 		return;
 	loop_op_init(&w->sweep_op, on_sweep);
 	loop_timeout(loop, &w->sweep_op, SWEEP_NS);
 }
 
-void worker_sweep_soon(struct udaxd *d)
+void worker_forked(struct udaxd *d)
 {
 	struct worker *w = d->workers[0];
 
-	if (atomic_exchange(&w->sweep_posted, true))
+	if (atomic_exchange(&w->fork_posted, true))
 		return;
-	w->sweep_msg.fn = sweep_on_worker;
-	loop_post(w->loop, &w->sweep_msg);
+	w->fork_msg.fn = forked_on_worker;
+	loop_post(w->loop, &w->fork_msg);
 }
 
 static void *worker_main(void *arg)
@@ -164,6 +165,7 @@ int worker_new(struct udaxd *d, unsigned int i, unsigned int cpu)
 		return -ENOMEM;
 	w->x = d->execs[i];
 	w->cpu = cpu;
+	list_init(&w->forked);
 	err = loop_new(&w->loop, LOOP_ENTRIES, w);
 	if (err) {
 		free(w);
