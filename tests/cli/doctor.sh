@@ -23,7 +23,7 @@ expect_status $? $is "--json"
 END
 
 # Without a descriptor to spare no fault can be served.
-(ulimit -n 4 && udax doctor >"$scratch/text")
+sh -c 'ulimit -n 4 && exec "$0" doctor' "$top_builddir/udax" >"$scratch/text"
 expect_status $? 77 "four descriptors"
 grep -q '^needed.*served.*Too many open files' "$scratch/text" ||
 	fail "it does not say why: $(cat "$scratch/text")"
