@@ -204,7 +204,7 @@ static int report(struct run *r, const json_t *answer)
 	} else if (!r->opt.quiet) {
 		print_summary(summary, stderr);
 	}
-	if (json_is_true(json_object_get(summary, "escaped")))
+	if (!r->opt.quiet && json_is_true(json_object_get(summary, "escaped")))
 		complain("some mappings could not be served; -v tells which");
 	if (r->json && print_json(summary, r->json))
 		status = EXIT_UDAX;

@@ -101,8 +101,11 @@ for word in "^LD_PRELOAD=$bin/libudax-preload.so$" "^UDAX_PMEM=$p$" \
 	grep -q "$word" "$scratch/out" || fail "no $word in the environment"
 done
 grep -q UDAX_REQUIRE "$scratch/out" && fail "UDAX_REQUIRE"
-LD_PRELOAD=libc.so.6 run 0 -q --require -- env
-grep -q "^LD_PRELOAD=$bin/libudax-preload.so:libc.so.6$" "$scratch/out" ||
+# A sanitizer insists on being the first library; its builds have no such case.
+other=libc.so.6
+ldd "$bin/udax" | grep -q 'lib[at]san' && other=
+LD_PRELOAD=$other run 0 -q --require -- env
+grep -q "^LD_PRELOAD=$bin/libudax-preload.so${other:+:$other}$" "$scratch/out" ||
 	fail "LD_PRELOAD is not kept"
 grep -q '^UDAX_REQUIRE=1$' "$scratch/out" || fail "no UDAX_REQUIRE"
 "$python" -c 'for l in open("/proc/self/status"):
