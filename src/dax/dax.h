@@ -90,6 +90,11 @@ enum dax_fallback {
 	DAX_FALLBACK_NR
 };
 
+/*
+ * Range operations handle every entry that overlaps the range, each as a whole.
+ * Deletion drops a 2M entry with its mark even if one page of it is in the
+ * range: write back first, with the invalidate lock held, what must survive.
+ */
 enum dax_op_kind {
 	DAX_OP_FAULT,		/* dax_iomap_pte_fault / dax_iomap_pmd_fault */
 	DAX_OP_MKWRITE,		/* dax_insert_pfn_mkwrite, after a NEEDDSYNC */
