@@ -106,6 +106,7 @@ struct session {
 	int uffd;			/* or -1 */
 	uint64_t features;		/* granted by UFFDIO_API */
 	uint64_t parent;		/* session id of the parent, forked children */
+	uint64_t probe, nonce;		/* worker 0: page written to, and with what; fork.c */
 	char comm[16];
 	struct worker *home;		/* its socket and pidfd are polled there */
 	atomic_uint refs;

@@ -77,29 +77,36 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	session_put(s);
 }
 
-/* Can this userfaultfd write to that page of that process? */
+/*
+ * Can this userfaultfd write to that page of that process? Siblings have their
+ * probes at the same address: a nonce that was written there in search of
+ * another is remembered, it cannot be written twice.
+ */
 static bool owns_page(struct session *s, pid_t pid, uint64_t page)
 {
-	uint64_t nonce = 0, seen = 0;
 	static __thread uint8_t buf[DAX_PAGE_SIZE]
 		__attribute__((aligned(DAX_PAGE_SIZE)));
 	struct uffdio_copy copy = {
 		.dst = page, .src = (uintptr_t)buf, .len = DAX_PAGE_SIZE,
 	};
+	uint64_t seen = 0;
 	struct iovec local = { &seen, sizeof(seen) };
 	struct iovec remote = { (void *)(uintptr_t)page, sizeof(seen) };
-	bool ours = false;
 
-	if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
-		return false;
-	memcpy(buf, &nonce, sizeof(nonce));
-	if (uffd_register(s->uffd, page, DAX_PAGE_SIZE, UFFD_MISSING))
-		return false;
-	if (!ioctl(s->uffd, UFFDIO_COPY, &copy))
-		ours = process_vm_readv(pid, &local, 1, &remote, 1, 0) ==
-		       sizeof(seen) && seen == nonce;
-	uffd_unregister(s->uffd, page, DAX_PAGE_SIZE);
-	return ours;
+	if (s->probe != page) {
+		if (getrandom(&s->nonce, sizeof(s->nonce), 0) !=
+		    sizeof(s->nonce))
+			return false;
+		memcpy(buf, &s->nonce, sizeof(s->nonce));
+		if (uffd_register(s->uffd, page, DAX_PAGE_SIZE, UFFD_MISSING))
+			return false;
+		if (!ioctl(s->uffd, UFFDIO_COPY, &copy))
+			s->probe = page;
+		uffd_unregister(s->uffd, page, DAX_PAGE_SIZE);
+	}
+	return s->probe == page &&
+	       process_vm_readv(pid, &local, 1, &remote, 1, 0) ==
+	       sizeof(seen) && seen == s->nonce;
 }
 
 struct session *session_claim(struct udaxd *d, uint64_t parent, pid_t pid,
