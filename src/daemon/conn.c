@@ -244,8 +244,10 @@ static bool hello(struct conn *c, const struct udax_msg *m, bool late)
 	return true;
 }
 
-/* False: nothing more to do with this connection. */
-static bool first_message(struct conn *c)
+enum first { FIRST_MORE, FIRST_NONE, FIRST_OVER };
+
+/* One packet. OVER: nothing more to do with this connection. */
+static enum first first_message(struct conn *c)
 {
 	struct udax_msg m = { 0 };
 	int fds[UDAX_WIRE_MAX_FDS];
@@ -254,11 +256,11 @@ static bool first_message(struct conn *c)
 	int err;
 
 	if (len == -EAGAIN)
-		return true;
+		return FIRST_NONE;
 	if (!len || (len < 0 && len != -EMSGSIZE && len != -ETOOMANYREFS)) {
 		close(c->fd);
 		c->fd = -1;
-		return false;
+		return FIRST_OVER;
 	}
 	for (unsigned int i = 0; i < nfds; i++)
 		close(fds[i]);
@@ -267,18 +269,18 @@ static bool first_message(struct conn *c)
 		err = EPROTO;
 	if (err) {
 		wire_reply(c->fd, &m, err, NULL, NULL, 0);
-		return true;
+		return FIRST_MORE;
 	}
 	/* Nothing else is due from a child that waits. */
 	if (!list_empty(&c->waiting)) {
 		wire_reply(c->fd, &m, EPROTO, NULL, NULL, 0);
-		return true;
+		return FIRST_MORE;
 	}
 	if (hello(c, &m, false)) {
 		c->fd = -1;
-		return false;
+		return FIRST_OVER;
 	}
-	return true;
+	return FIRST_MORE;
 }
 
 static void conn_put(struct conn *c)
@@ -335,7 +337,12 @@ static void on_first(struct loop *loop, struct loop_op *op, int res, bool last)
 {
 	struct conn *c = container_of(op, struct conn, op);
 
-	if (res > 0 && c->fd >= 0 && !first_message(c))
+	enum first first = FIRST_MORE;
+
+	/* Polls are edge triggered: to the last packet. */
+	while (res > 0 && c->fd >= 0 && first == FIRST_MORE)
+		first = first_message(c);
+	if (first == FIRST_OVER)
 		conn_end(c);
 	if (last)
 		conn_put(c);

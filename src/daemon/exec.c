@@ -171,7 +171,8 @@ static enum task_next do_flush(struct exec *x, struct task *t)
 		pool_submit(x->d->pool, t);
 		return TASK_AWAY;
 	}
-	t->op.ans.error = m->ops->writeback(m, t->op.ask.start << PAGE_SHIFT, len);
+	/* Durable when the task ends: one journal commit for all of it. */
+	t->op.ans.error = m->ops->store(m, t->op.ask.start << PAGE_SHIFT, len);
 	/* The run's, not a session's: it may be over. */
 	lock_take(&x->d->lock);
 	t->file->group->ended.writeback_bytes += len;
@@ -260,10 +261,46 @@ static void stall_over(struct exec *x, struct task *t)
 	t->parked_ns = 0;
 }
 
+/*
+ * Also when nothing was dirty: another write-back may have stored it and not
+ * have synced it yet.
+ */
+static int sync_range(struct task *t)
+{
+	struct media *m = t->file->media;
+	uint64_t last = (media_size(m) + DAX_PAGE_SIZE - 1) >> PAGE_SHIFT;
+	uint64_t end = t->op.end < last ? t->op.end + 1 : last;
+
+	if (t->op.kind != DAX_OP_WRITEBACK || m->kind != MEDIA_IMAGE ||
+	    m->readonly || end <= t->op.pgoff)
+		return 0;
+	return m->ops->sync(m, t->op.pgoff << PAGE_SHIFT,
+			    (end - t->op.pgoff) << PAGE_SHIFT);
+}
+
+static void range_done(struct exec *x, struct task *t)
+{
+	int err;
+
+	if (!x->may_block) {
+		t->finished = true;
+		pool_submit(x->d->pool, t);
+		return;
+	}
+	err = sync_range(t);
+	if (err && !t->op.error)
+		t->op.error = err;
+	t->done(x, t);
+}
+
 static void run_one(struct exec *x, struct task *t)
 {
 	if (t->kind == TASK_FAULT && t->refill) {
 		install_refill(x, t);
+		return;
+	}
+	if (t->kind == TASK_RANGE && t->finished) {
+		range_done(x, t);
 		return;
 	}
 	for (;;) {
@@ -281,7 +318,7 @@ static void run_one(struct exec *x, struct task *t)
 		if (t->kind == TASK_FAULT)
 			fault_done(x, t);
 		else
-			t->done(x, t);
+			range_done(x, t);
 		return;
 	}
 }

@@ -56,6 +56,7 @@ struct task {
 	/* Done with the invalidate lock held, before it is released; may block. */
 	void (*locked)(struct exec *x, struct task *t);
 	void *arg;
+	bool finished;			/* by the model; to be synced */
 };
 
 struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block);
