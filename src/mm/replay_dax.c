@@ -21,6 +21,7 @@ static void *table_memory(uint64_t size)
 struct replay_file *replay_file_create(struct replay *r, uint64_t size)
 {
 	struct replay_file *file = calloc(1, sizeof(*file));
+	const struct dax_protocol *proto;
 
 	if (!file)
 		return NULL;
@@ -29,7 +30,8 @@ struct replay_file *replay_file_create(struct replay *r, uint64_t size)
 		free(file);
 		return NULL;
 	}
-	dax_mapping_init(&file->mapping, &r->proto, &r->waits, file->table,
+	proto = dax_protocol_find(r->o->variant->protocol);
+	dax_mapping_init(&file->mapping, proto, &r->waits, file->table,
 			 FIRST_TABLE);
 	file->mapping.i_size = size;
 	simfs_file_init(&file->fs, &r->fs, size);

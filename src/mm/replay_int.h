@@ -48,7 +48,6 @@ struct replay {
 	struct log log;
 	struct simfs fs;
 	struct dax_wait_table waits;
-	struct dax_protocol proto;	/* the variant's */
 	struct dax_stats stats;
 	struct mm *mm[2];		/* the process; its child or NULL */
 	struct mm main_mm, child_mm;

@@ -92,8 +92,6 @@ static int replay_init(struct replay *r, const struct script *script,
 	r->o = o;
 	r->script = script;
 	log_init(&r->log, o->out);
-	r->proto = *dax_protocol_find(o->variant->protocol);
-	r->proto.dirty_on_read = o->variant->dirty_on_read;
 	simfs_init(&r->fs, &o->variant->simfs);
 	dax_wait_table_init(&r->waits, DAX_WAIT_TABLE_BITS, queues);
 	mm_init(&r->main_mm, &o->variant->mm);

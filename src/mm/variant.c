@@ -36,7 +36,7 @@ static const struct mm_variant variants[] = {
 		},
 	}, {
 		.kernel = "6.1", .fs = "xfs",
-		.protocol = "616", .dirty_on_read = true,
+		.protocol = "61",
 		.mm = {
 			.wp_private_pmd = true,
 			.mprotect_upgrades_pte = true,
@@ -49,7 +49,7 @@ static const struct mm_variant variants[] = {
 		},
 	}, {
 		.kernel = "6.1", .fs = "ext4",
-		.protocol = "616", .dirty_on_read = true,
+		.protocol = "61",
 		.mm = {
 			.wp_private_pmd = true,
 			.mprotect_upgrades_pte = true,

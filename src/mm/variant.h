@@ -52,8 +52,7 @@ struct simfs_rules {
 struct mm_variant {
 	const char *kernel;		/* as given on a command line */
 	const char *fs;
-	const char *protocol;		/* of src/dax; waiting is alike in both */
-	bool dirty_on_read;		/* its switch: read faults dirty entries */
+	const char *protocol;		/* of src/dax */
 	struct mm_rules mm;
 	struct simfs_rules simfs;
 };

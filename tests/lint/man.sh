@@ -41,6 +41,7 @@ for verb in status list shutdown; do
 	documented udax-control.1 udax $verb
 done
 documented udax-doctor.1 udax doctor
+documented udax-replay.1 udax replay
 for verb in $("$top_builddir/udax" --list-cmds); do
 	grep -q -w -e "$verb" "$top_srcdir/doc/udax.1.scd" ||
 		fail "udax $verb is not in udax(1)"
