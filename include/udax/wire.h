@@ -124,8 +124,8 @@ struct udax_end {
 	uint32_t what;		/* as in BEGIN */
 	int32_t error;		/* 0, or the errno of the change: nothing happened */
 	uint32_t prot;
-	int32_t advice;			/* MADVISE; MREMAP: its flags (MREMAP_*) */
-	uint64_t addr, len;		/* MREMAP: len 0 duplicates the mapping */
+	int32_t advice;
+	uint64_t addr, len;
 	uint64_t new_addr, new_len;	/* MREMAP: where it is now */
 };
 

@@ -247,25 +247,10 @@ static struct region *moved_region(struct region *old, const struct udax_end *e)
 	return r;
 }
 
-/* mremap of length 0: one more mapping of the same pages. */
-static int copy_region(struct session *s, const struct udax_end *e)
-{
-	struct region *old = region_lookup(s, e->addr), *r;
-	int err;
-
-	if (!old)
-		return 0;
-	r = region_new(s, old->file, e->new_addr, e->new_addr + e->new_len,
-		       old->offset + (e->addr - old->start), old->prot,
-		       old->flags, old->wp);
-	err = r ? region_insert(s, r) : -ENOMEM;
-	if (!err)
-		err = reregister(s, r);
-	region_put(old);
-	return err;
-}
-
-/* The old range is empty now, but for MREMAP_DONTUNMAP: mapped, nothing in it. */
+/*
+ * The old range is empty now: a mapping that stays (length 0, MREMAP_DONTUNMAP)
+ * comes as a MAP of the new one.
+ */
 static int end_mremap(struct session *s, const struct udax_end *e,
 		      struct region_ref *removed, struct region_ref *old)
 {
@@ -275,8 +260,6 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 	if (e->addr != e->new_addr)
 		err = region_remove(s, e->new_addr, e->new_addr + e->new_len,
 				    removed);
-	if (!err && !e->len)
-		return copy_region(s, e);
 	/* Wholes that are split go to @removed: @old has the parts that move. */
 	if (!err)
 		err = region_split(s, e->addr, removed);
@@ -292,13 +275,6 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 			if (!err)
 				err = reregister(s, r);
 		}
-		if (!(e->advice & MREMAP_DONTUNMAP))
-			continue;
-		r = old->r[i];
-		r = region_new(s, r->file, r->start, r->end, r->offset, r->prot,
-			       r->flags, r->wp);
-		if (r && !region_insert(s, r))
-			reregister(s, r);
 	}
 	return err;
 }

@@ -7,6 +7,8 @@
 #include "daemon/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +133,22 @@ static void forget_huge(struct file *f, uint64_t first, uint64_t last)
 	}
 }
 
+/*
+ * Between the program's call and now another's fsync may have written the old
+ * pages of an image back. A file system that cannot do it did not then.
+ */
+static void punch_again(const struct request *q, struct media *m)
+{
+	int mode = FALLOC_FL_KEEP_SIZE;
+
+	if (m->kind != MEDIA_IMAGE || m->readonly)
+		return;
+	if (q->what == UDAX_FILEOP_PUNCH)
+		fallocate(m->fd, mode | FALLOC_FL_PUNCH_HOLE, q->offset, q->len);
+	else if (q->what == UDAX_FILEOP_ZERO)
+		fallocate(m->fd, mode | FALLOC_FL_ZERO_RANGE, q->offset, q->len);
+}
+
 static void fileop_locked(struct exec *x, struct task *t)
 {
 	struct request *q = t->arg;
@@ -139,6 +157,7 @@ static void fileop_locked(struct exec *x, struct task *t)
 	int err;
 
 	file_unmap(f, t->op.pgoff, t->op.end - t->op.pgoff + 1, false);
+	punch_again(q, m);
 	if (q->what == UDAX_FILEOP_PUNCH || q->what == UDAX_FILEOP_ZERO)
 		err = m->ops->punch(m, q->offset, q->len);
 	else if (q->what == UDAX_FILEOP_COLLAPSE)
@@ -194,15 +213,28 @@ static void fileop_small(struct request *q, struct file *f)
 	lock_release(&f->mapping.i_pages);
 }
 
+/* What the kernel would take: offsets and sizes fit off_t. */
+static bool fileop_valid(const struct udax_fileop_msg *o)
+{
+	return o->what >= UDAX_FILEOP_TRUNCATE &&
+	       o->what <= UDAX_FILEOP_ALLOCATE && o->offset <= INT64_MAX &&
+	       o->len <= INT64_MAX - o->offset;
+}
+
 void rangeop_fileop(struct exec *x, struct session *s, const struct udax_msg *m,
 		    int fd)
 {
 	struct udaxd *d = s->d;
-	struct file *f = file_find_fd(d, fd);
 	uint64_t first, last;
 	struct request *q;
 	struct task *t;
+	struct file *f;
 
+	if (!fileop_valid(&m->fileop)) {
+		wire_reply(s->sock, m, EINVAL, NULL, NULL, 0);
+		return;
+	}
+	f = file_find_fd(d, fd);
 	if (!f) {	/* nobody maps it */
 		wire_reply(s->sock, m, 0, NULL, NULL, 0);
 		return;

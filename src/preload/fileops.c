@@ -62,9 +62,13 @@ EXPORT int truncate64(const char *path, off64_t len)
 
 EXPORT int fallocate(int fd, int mode, off_t off, off_t len)
 {
-	long ret = sys_cancel(SYS_fallocate, fd, mode, off, len, 0, 0);
 	uint32_t what = UDAX_FILEOP_ALLOCATE;
+	long ret;
 
+	/* What moves must be in the file, the image forgets it. */
+	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+		sync_file(fd);
+	ret = sys_cancel(SYS_fallocate, fd, mode, off, len, 0, 0);
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		what = UDAX_FILEOP_PUNCH;
 	else if (mode & FALLOC_FL_ZERO_RANGE)

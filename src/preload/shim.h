@@ -216,4 +216,9 @@ int map_again(struct range *r);
 /* udax_map.flags for a range */
 uint32_t map_flags(const struct range *r);
 
+/* ----------------------------------------------------------------- sync.c */
+
+/* The file's image, if it has one, to the file. 0 or a positive errno. */
+int sync_file(int fd);
+
 #endif

@@ -41,8 +41,7 @@ EXPORT int msync(void *addr, size_t len, int flags)
 	return (int)sys_return(-err);
 }
 
-/* The file's image, if it has one, to the file. 0 or a positive errno. */
-static int sync_file(int fd)
+int sync_file(int fd)
 {
 	struct guard g;
 	struct file f;
