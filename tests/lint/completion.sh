@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Completion offers the verbs that udax has, the options that a verb has, and
+# programs after "--".
+
+. "${top_srcdir:-.}/tests/functions.sh"
+requires_cmd bash
+
+# complete WORD...: what is offered for the last word.
+complete () {
+	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		_udax; printf "%s\n" "${COMPREPLY[@]}"' bash \
+		"$top_srcdir/scripts/udax-completion.bash" "$top_builddir/udax" \
+		"$@" | sort -u >"$scratch/offered"
+}
+offers () {
+	for word in "$@"; do
+		grep -q -x -e "$word" "$scratch/offered" ||
+			{ cat "$scratch/offered"; fail "$word is not offered"; }
+	done
+}
+
+complete ''
+"$top_builddir/udax" --list-cmds >"$scratch/verbs" || fail "--list-cmds"
+# shellcheck disable=SC2046
+offers $(cat "$scratch/verbs")
+complete sh
+offers shutdown
+grep -v shutdown "$scratch/offered" && fail "more than shutdown"
+complete run --
+offers --pmem --json --daemon
+complete run --track ''
+offers fast exact
+mkdir "$scratch/directory"
+: >"$scratch/file"
+complete run --pmem "$scratch/"
+offers "$scratch/directory"
+grep "$scratch/file" "$scratch/offered" && fail "a file is offered for --pmem"
+complete run --pmem "$scratch" -- bas
+offers bash
