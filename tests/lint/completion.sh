@@ -6,8 +6,8 @@
 . "${top_srcdir:-.}/tests/functions.sh"
 requires_cmd bash
 
-# complete WORD...: what is offered for the last word.
-complete () {
+# tab WORD...: what is offered for the last word.
+tab () {
 	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 		_udax; printf "%s\n" "${COMPREPLY[@]}"' bash \
 		"$top_srcdir/scripts/udax-completion.bash" "$top_builddir/udax" \
@@ -20,21 +20,21 @@ offers () {
 	done
 }
 
-complete ''
+tab ''
 "$top_builddir/udax" --list-cmds >"$scratch/verbs" || fail "--list-cmds"
 # shellcheck disable=SC2046
 offers $(cat "$scratch/verbs")
-complete sh
+tab sh
 offers shutdown
 grep -v shutdown "$scratch/offered" && fail "more than shutdown"
-complete run --
+tab run --
 offers --pmem --json --daemon
-complete run --track ''
+tab run --track ''
 offers fast exact
 mkdir "$scratch/directory"
 : >"$scratch/file"
-complete run --pmem "$scratch/"
+tab run --pmem "$scratch/"
 offers "$scratch/directory"
 grep "$scratch/file" "$scratch/offered" && fail "a file is offered for --pmem"
-complete run --pmem "$scratch" -- bas
+tab run --pmem "$scratch" -- bas
 offers bash
