@@ -18,12 +18,14 @@ static void dax_stats_add(struct dax_stats *into, const struct dax_stats *from)
 	ADD(misdirected);
 	ADD(barged);
 	ADD(useless);
+	ADD(stranded);
+	ADD(rescued);
 	ADD(conflicts);
 	ADD(downgrades);
 }
 
 /* A counter that dax_stats_add() does not know would be lost without a word. */
-_Static_assert(sizeof(struct dax_stats) == 10 * sizeof(uint64_t),
+_Static_assert(sizeof(struct dax_stats) == 12 * sizeof(uint64_t),
 	       "dax_stats_add() adds every field");
 
 void fault_stats_add(struct fault_stats *into, const struct fault_stats *from)

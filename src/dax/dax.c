@@ -86,6 +86,7 @@ static bool dax_woken(struct dax_op *op)
 		return false;
 	dax_wait_finish(&op->waiter);
 	op->woken_once = true;
+	op->stats->rescued += op->waiter.stranded;
 	return true;
 }
 
@@ -177,13 +178,20 @@ void put_unlocked_entry(struct dax_op *op, dax_entry_t entry,
 
 /* ------------------------------------------------------------------- lock */
 
+/* Replaces the word of the entry that this operation knows to be @old. */
+static void store_entry(struct dax_op *op, dax_entry_t old, dax_entry_t entry)
+{
+	dax_entry_t was = dax_table_replace(&op->mapping->table, op->xas.index,
+					    entry);
+
+	assert(was == old);
+	(void)was;
+}
+
 /* Takes the unlocked @entry at the cursor; op->entry is its unlocked value. */
 void dax_lock_entry(struct dax_op *op, dax_entry_t entry)
 {
-	dax_entry_t old = dax_table_replace(&op->mapping->table, op->xas.index,
-					    entry | DAX_LOCKED);
-
-	assert(!dax_is_locked(old));
+	store_entry(op, entry, entry | DAX_LOCKED);
 	op->entry = entry;
 	op->woken_once = false;
 }
@@ -191,11 +199,7 @@ void dax_lock_entry(struct dax_op *op, dax_entry_t entry)
 /* The part of unlocking that changes the table; the wake is the caller's. */
 void dax_store_unlocked(struct dax_op *op)
 {
-	dax_entry_t old;
-
-	assert(!dax_is_locked(op->entry));
-	old = dax_table_replace(&op->mapping->table, op->xas.index, op->entry);
-	assert(dax_is_locked(old));
+	store_entry(op, op->entry | DAX_LOCKED, op->entry);
 	op->unlocked = op->entry;
 	dax_note_release(op, op->entry);
 }
@@ -208,6 +212,7 @@ enum dax_verb dax_unlock_entry(struct dax_op *op)
 {
 	dax_store_unlocked(op);
 	op->entry = 0;
+	op->mapping->wakes_pending++;
 	return dax_ask(op, DAX_MORE, STEP_UNLOCK_WAKE);
 }
 
@@ -307,13 +312,11 @@ void dax_insert_entry(struct dax_op *op)
 	struct dax_table *t = &op->mapping->table;
 	bool shared = op->ans.iomap.flags & DAX_IOMAP_F_SHARED;
 	bool write = op->ask.write;
-	dax_entry_t old;
 
 	if (shared || dax_is_zero_entry(op->entry) ||
 	    dax_is_empty_entry(op->entry)) {
-		old = dax_table_replace(t, op->xas.index,
-					op->new_entry | DAX_LOCKED);
-		assert(old == (op->entry | DAX_LOCKED));
+		store_entry(op, op->entry | DAX_LOCKED,
+			    op->new_entry | DAX_LOCKED);
 		op->entry = op->new_entry;
 	}
 	if ((write || op->mapping->proto->dirty_on_read) && !op->needs_sync)

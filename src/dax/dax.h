@@ -153,6 +153,7 @@ struct dax_stats {
 	uint64_t woken;			/* operations made runnable */
 	uint64_t scanned;		/* queue nodes looked at by wakes */
 	uint64_t misdirected, barged, useless;	/* doc/fault.md, "Words for waits" */
+	uint64_t stranded, rescued;	/* sleeps, see dax_count_stranded() */
 	uint64_t conflicts;		/* 2M lookups that met a 4K entry */
 	uint64_t downgrades;		/* 2M zero or empty entries taken apart */
 };
@@ -165,6 +166,7 @@ struct dax_mapping {
 	const struct dax_protocol *proto;	/* constant for the mapping's life */
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
 	struct list_head sleepers;	/* waiters from PARK to their next step */
+	unsigned int wakes_pending;	/* unlocked, the wake is the next step */
 	void *driver;			/* the driver's own */
 };
 
@@ -281,6 +283,18 @@ enum dax_verb dax_op_step(struct dax_op *op);
  * result DAX_FAULT_RETRY and error -EINTR.
  */
 bool dax_op_cancel(struct dax_op *op);
+
+/*
+ * Looks for sleepers of @mapping whose key has no source (doc/fault.md, "Words
+ * for waits"): nobody is left to wake them. Each is counted once a sleep, in
+ * @stats->stranded, and its waiter is marked; if a later arrival wakes it all
+ * the same, that operation counts it as rescued. Says how many are stranded now.
+ * Exact between steps, but for keys of a wake that an operation owes with its
+ * next step: while any is owed, nobody is called stranded. Costs a look at every
+ * sleeper. i_pages held.
+ */
+unsigned int dax_count_stranded(struct dax_mapping *mapping,
+				struct dax_stats *stats);
 
 static inline struct dax_op *dax_waiter_op(struct dax_waiter *w)
 {

@@ -237,6 +237,7 @@ enum dax_verb step_unlock(struct dax_op *op)
 
 enum dax_verb step_unlock_wake(struct dax_op *op)
 {
+	op->mapping->wakes_pending--;
 	dax_wake_entry(op, op->unlocked, WAKE_NEXT);
 	if (op->result & DAX_FAULT_FALLBACK)
 		return fault_fallback(op, op->reason);

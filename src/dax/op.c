@@ -27,7 +27,7 @@ void dax_mapping_init(struct dax_mapping *mapping,
 
 void dax_mapping_exit(struct dax_mapping *mapping)
 {
-	assert(list_empty(&mapping->sleepers));
+	assert(list_empty(&mapping->sleepers) && !mapping->wakes_pending);
 	dax_verify_idle(mapping);
 	lock_destroy(&mapping->i_pages);
 }

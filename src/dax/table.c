@@ -357,6 +357,7 @@ void dax_table_set_mark(struct dax_table *t, uint64_t index, enum dax_mark mark)
 	bool found = path_find(t, window_nr(index), &p);
 
 	assert(found && slot_of(t, p.window, index));
+	(void)found;
 	if (p.window->pmd) {
 		l = 0;
 	} else {
@@ -384,6 +385,7 @@ void dax_table_clear_mark(struct dax_table *t, uint64_t index, enum dax_mark mar
 	bool found = path_find(t, window_nr(index), &p);
 
 	assert(found && slot_of(t, p.window, index));
+	(void)found;
 	if (p.window->pmd) {
 		l = 0;
 	} else {

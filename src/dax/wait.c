@@ -59,6 +59,7 @@ void dax_wait_sleep(struct dax_wait_table *table, struct dax_waiter *w)
 	assert(!w->asleep);
 	w->asleep = true;
 	w->released = false;
+	w->stranded = false;
 	list_add_tail(&w->sleeper, &w->key.mapping->sleepers);
 	lock_take(&q->lock);
 	w->queued = true;

@@ -52,6 +52,7 @@ struct dax_waiter {
 	bool queued;		/* in a queue: under the queue's lock */
 	bool asleep;		/* from PARK to its next step: i_pages */
 	bool released;		/* the blocker was unlocked since: i_pages */
+	bool stranded;		/* its key was seen without a source: i_pages */
 };
 
 struct dax_wait_queue {

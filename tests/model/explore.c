@@ -120,6 +120,7 @@ static void step(struct explorer *x, struct task *t)
 		container_of(dax_waiter_op(w), struct task, op)->parked = false;
 	}
 	t->parked = t->verb == DAX_PARK;
+	x->result->stranded |= dax_count_stranded(&x->a->m, &x->stats) > 0;
 	if (t->verb != DAX_DONE)
 		return;
 	if (t->letter == 'M' && t->op.result & DAX_FAULT_FALLBACK) {
@@ -279,5 +280,6 @@ void explore(const struct dax_protocol *proto, enum explore_table table,
 	result->waits = x->stats.waits;
 	result->misdirected = x->stats.misdirected;
 	result->useless = x->stats.useless;
+	result->rescued = x->stats.rescued > 0;
 	free_all(x);
 }

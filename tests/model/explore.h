@@ -27,6 +27,8 @@ enum explore_table {
 struct explore_result {
 	bool hang;		/* a sleeper and nobody runnable */
 	bool pmd;		/* a zero or real 2M entry stood at some end */
+	bool stranded;		/* a sleeper whose key had no source */
+	bool rescued;		/* one of those, woken later */
 	bool missed;		/* a scan ended and has not seen a present entry */
 	uint64_t states;
 	uint64_t waits, misdirected, useless;	/* over all transitions */

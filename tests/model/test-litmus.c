@@ -70,6 +70,11 @@ static void test_table(void **state)
 			hangs[l] = r.hang ? 'H' : '.';
 			if (r.hang != (strlen(r.schedule) > 0))
 				fail_msg("%s L%d: schedule", p->name, l + 1);
+			/* Who is lost was stranded; a safe protocol strands nobody. */
+			if (r.hang && !r.stranded)
+				fail_msg("%s L%d: lost, not stranded", p->name, l + 1);
+			if (r.stranded && !strchr(expected[i].hangs, 'H'))
+				fail_msg("%s L%d: stranded", p->name, l + 1);
 		}
 		print_message("%-12s %s\n", p->name, hangs);
 		if (strcmp(hangs, expected[i].hangs))
@@ -77,6 +82,21 @@ static void test_table(void **state)
 				 expected[i].hangs);
 	}
 	assert_null(dax_protocol_nth(sizeof(expected) / sizeof(expected[0])));
+}
+
+/* L4: the lost wakeup of L1, but a later fault at the head wakes its victim. */
+static void test_rescue(void **state)
+{
+	struct explore_result r;
+
+	explore(dax_protocol_find("buggy"), TABLE_EMPTY, "P1 M0 P0", true, &r);
+	assert_false(r.hang);
+	assert_true(r.stranded && r.rescued);
+	explore(dax_protocol_find("buggy"), TABLE_EMPTY, "P1 M0", true, &r);
+	assert_true(r.hang && r.stranded);
+	assert_false(r.rescued);
+	explore(dax_protocol_find("616"), TABLE_EMPTY, "P1 M0 P0", true, &r);
+	assert_false(r.hang || r.stranded || r.rescued);
 }
 
 /* With blocks behind the file: 2M entries become real ones. */
@@ -174,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_rescue),
 		cmocka_unit_test(test_today_with_blocks),
 		cmocka_unit_test(test_pmd_created),
 		cmocka_unit_test(test_scan),

@@ -268,6 +268,8 @@ static void step(struct run *r, struct task *t)
 	if (dax_verify(&r->e.m, msg, sizeof(msg)))
 		broken(r, "%s", msg);
 	check_holders(r);
+	if (dax_count_stranded(&r->e.m, &r->e.stats))
+		broken(r, "somebody sleeps whom nobody will wake");
 	bad = env_check(&r->e);
 	if (bad)
 		broken(r, "%s", bad);
