@@ -14,10 +14,12 @@
 #include <time.h>
 
 /*
- * Virtual memory that a file's table starts with. Only what is used is
- * backed: 1 GiB holds the entries of more than 64 GiB of 4K pages.
+ * Virtual memory that a file's table starts with; it doubles when it is full.
+ * Only what is used is backed: 64 MiB hold the 4K entries of 16 GiB.
  */
-#define TABLE_BYTES (1ULL << 30)
+#ifndef TABLE_BYTES
+#define TABLE_BYTES (64ULL << 20)
+#endif
 
 static void *table_map(uint64_t size)
 {
