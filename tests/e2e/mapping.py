@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import os
 import sys
+import threading
 
 MB = 1 << 20
 image = sys.argv[1:] == ["image"]
@@ -114,6 +115,38 @@ def views():
     os.close(fd)
 
 
+def threads():
+    """Four threads store to pages of the same 2M ranges; then the page tables
+    are dropped, the file is cut and grows again."""
+    fd = os.open("threads", os.O_RDWR | os.O_CREAT, 0o600)
+    os.truncate(fd, 8 * MB)
+    m = mmap.mmap(fd, 8 * MB)
+
+    def store(first):
+        for page in range(first, 2048, 4):
+            m[page * 4096:page * 4096 + 4] = b"%04d" % page
+
+    running = [threading.Thread(target=store, args=(i,)) for i in range(4)]
+    for t in running:
+        t.start()
+    for t in running:
+        t.join()
+    show("threads", m[:])
+    m.madvise(mmap.MADV_DONTNEED)
+    show("dropped", m[:])
+    with mmap.mmap(fd, 4 * MB, offset=MB) as part:
+        part.move(0, MB, MB)
+        show("moved", part[:])
+    os.truncate(fd, 2 * MB)
+    show("cut", m[:2 * MB])
+    os.truncate(fd, 8 * MB)
+    show("grown again", m[:])
+    check_file(fd, m)
+    m.close()
+    os.close(fd)
+
+
 large()
 allocated()
 views()
+threads()
