@@ -69,7 +69,7 @@ void bracket_drop(struct exec *x, struct session *s, uint64_t addr)
 {
 	bool wake;
 
-	s->stats[x->id]->dropped++;
+	counter_add(&s->stats[x->id]->dropped, 1);
 	lock_take(&s->lock);
 	wake = !atomic_load(&s->blocked);
 	if (!wake) {

@@ -15,15 +15,15 @@
 static void count_result(struct fault_stats *st, unsigned int result)
 {
 	if (result & DAX_FAULT_FALLBACK)
-		st->res_fallback++;
+		counter_add(&st->res_fallback, 1);
 	else if (result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
-		st->res_sigbus++;
+		counter_add(&st->res_sigbus, 1);
 	else if (result & DAX_FAULT_NEEDDSYNC)
-		st->res_needdsync++;
+		counter_add(&st->res_needdsync, 1);
 	else if (result & DAX_FAULT_DONE_COW)
-		st->res_cow++;
+		counter_add(&st->res_cow, 1);
 	else
-		st->res_nopage++;
+		counter_add(&st->res_nopage, 1);
 }
 
 static void count_done(struct exec *x, struct task *t)
@@ -32,13 +32,13 @@ static void count_done(struct exec *x, struct task *t)
 	bool pmd = t->op.order;
 
 	if (pmd)
-		st->pmd++;
+		counter_add(&st->pmd, 1);
 	else
-		st->pte++;
+		counter_add(&st->pte, 1);
 	if (t->write)
-		st->write++;
+		counter_add(&st->write, 1);
 	else
-		st->read++;
+		counter_add(&st->read, 1);
 	if (t->read_ns)
 		hist_add(pmd ? &st->lat_pmd : &st->lat_pte,
 			 now_ns() - t->read_ns);
@@ -109,7 +109,7 @@ void fault_done(struct exec *x, struct task *t)
 
 	count_result(st, t->op.result);
 	if (t->op.result & DAX_FAULT_FALLBACK) {
-		st->fallback[t->op.reason]++;
+		counter_add(&st->fallback[t->op.reason], 1);
 		if (t->op.order) {
 			start_op(t, 0);
 			list_add_tail(&t->link, &x->ready_tasks);
@@ -138,7 +138,7 @@ static void unknown(struct exec *x, struct session *s, uint64_t addr)
 
 	if (atomic_exchange(&s->unknown[slot], addr) == addr ||
 	    atomic_fetch_add(&s->nr_unknown, 1) > UNKNOWN_MAX) {
-		s->stats[x->id]->unknown++;
+		counter_add(&s->stats[x->id]->unknown, 1);
 		uffd_unregister(s->uffd, addr, DAX_PAGE_SIZE);
 	}
 	uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);

@@ -78,7 +78,7 @@ static int fill(struct exec *x, struct task *t, uint64_t addr, uint64_t len)
 	uint64_t pos = t->region->offset + (addr - t->region->start);
 
 	if (is_image(t))
-		task_stats(x, t)->fill_bytes += len;
+		counter_add(&task_stats(x, t)->fill_bytes, len);
 	return m->ops->fill(m, pos, len, t->minor ? 0 : MEDIA_ABSENT);
 }
 
@@ -106,7 +106,7 @@ static int settle(struct exec *x, struct task *t, int err, uint64_t start,
 	case -ENOMEM:
 		return -ENOSPC;
 	}
-	task_stats(x, t)->eagain++;
+	counter_add(&task_stats(x, t)->eagain, 1);
 	exec_wake_later(x, s, t->addr);
 	return -EAGAIN;
 }
@@ -171,14 +171,14 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 		err = uffd_collapse(s->pidfd, head);
 		if (!err) {
 			set_folio(t, FOLIO_HUGE);
-			task_stats(x, t)->huge_bytes += DAX_PMD_SIZE;
+			counter_add(&task_stats(x, t)->huge_bytes, DAX_PMD_SIZE);
 			uffd_wake(s->uffd, head, DAX_PMD_SIZE);
 			return 0;
 		}
 		if (err != -EAGAIN && err != -ESRCH)
 			set_folio(t, FOLIO_NOHUGE);
 	}
-	task_stats(x, t)->nohuge++;
+	counter_add(&task_stats(x, t)->nohuge, 1);
 	err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
 	if (err == -EFAULT)
 		set_folio(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
@@ -191,7 +191,7 @@ static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
 	struct session *s = t->region->session;
 	int err = 0;
 
-	task_stats(x, t)->nohuge++;
+	counter_add(&task_stats(x, t)->nohuge, 1);
 	if (t->wp)	/* mapped: what is missing is filled when touched */
 		return uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
 					 true);
@@ -221,7 +221,7 @@ static int map_2m(struct exec *x, struct task *t)
 			err = uffd_continue(s->uffd, head, DAX_PMD_SIZE, false,
 					    true, NULL);
 		if (!err)
-			task_stats(x, t)->huge_bytes += DAX_PMD_SIZE;
+			counter_add(&task_stats(x, t)->huge_bytes, DAX_PMD_SIZE);
 	} else if (is_image(t)) {
 		err = map_2m_image(x, t, head);
 	} else {
@@ -306,7 +306,7 @@ void install_refill(struct exec *x, struct task *t)
 	t->op.pgoff = (r->offset + (t->addr - r->start)) >> PAGE_SHIFT;
 	if (hand_over(x, t, pmd))
 		return;
-	task_stats(x, t)->refill++;
+	counter_add(&task_stats(x, t)->refill, 1);
 	if (install_begin(x, r, t->addr)) {
 		int err = pmd ? map_2m(x, t) : map_4k(x, t);
 

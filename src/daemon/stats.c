@@ -6,7 +6,7 @@
  * not of one moment.
  */
 #define ADD(field) \
-	(into->field += __atomic_load_n(&from->field, __ATOMIC_RELAXED))
+	(into->field += counter_read(&from->field))
 
 static void dax_stats_add(struct dax_stats *into, const struct dax_stats *from)
 {

@@ -54,7 +54,7 @@ static void dax_note_release(struct dax_op *op, dax_entry_t entry)
 void dax_wake_spent(struct dax_op *op)
 {
 	if (op->woken_once)
-		op->stats->useless++;
+		counter_add(&op->stats->useless, 1);
 	op->woken_once = false;
 }
 
@@ -65,11 +65,11 @@ static dax_entry_t dax_sleep(struct dax_op *op, dax_entry_t entry,
 	struct dax_waiter *w = &op->waiter;
 
 	if (op->woken_once && w->released)
-		op->stats->barged++;
+		counter_add(&op->stats->barged, 1);
 	else if (op->woken_once)
-		op->stats->misdirected++;
+		counter_add(&op->stats->misdirected, 1);
 	op->woken_once = false;
-	op->stats->waits++;
+	counter_add(&op->stats->waits, 1);
 	w->key.mapping = op->mapping;
 	w->key.entry_start = dax_entry_start(op, entry);
 	w->exclusive = exclusive;
@@ -86,7 +86,7 @@ static bool dax_woken(struct dax_op *op)
 		return false;
 	dax_wait_finish(&op->waiter);
 	op->woken_once = true;
-	op->stats->rescued += op->waiter.stranded;
+	counter_add(&op->stats->rescued, op->waiter.stranded);
 	return true;
 }
 
@@ -250,7 +250,7 @@ enum dax_verb grab_downgrade(struct dax_op *op)
 	dax_note_release(op, entry);
 	op->entry = 0;
 	dax_wake_entry(op, entry, WAKE_ALL);
-	op->stats->downgrades++;
+	counter_add(&op->stats->downgrades, 1);
 	return grab_create(op);
 }
 
@@ -272,11 +272,11 @@ enum dax_verb grab_mapping_entry(struct dax_op *op)
 	if (entry == DAX_SLEPT)
 		return DAX_PARK;
 	if (dax_is_conflict(entry)) {
-		op->stats->conflicts++;
+		counter_add(&op->stats->conflicts, 1);
 		return grab_refused(op, DAX_FAULT_FALLBACK);
 	}
 	if (dax_entry_order(entry) < order) {
-		op->stats->conflicts++;
+		counter_add(&op->stats->conflicts, 1);
 		put_unlocked_entry(op, entry, WAKE_NEXT);
 		return grab_refused(op, DAX_FAULT_FALLBACK);
 	}

@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/counter.h"
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "dax/entry.h"
@@ -146,7 +147,7 @@ struct dax_iomap {
 
 enum dax_map_kind { DAX_MAP_PTE, DAX_MAP_PMD, DAX_MAP_PTE_ZERO, DAX_MAP_PMD_ZERO };
 
-/* Counters; owned by the driver, one struct a thread, never shared by writers. */
+/* Counters (lib/counter.h); the driver's, one struct a thread, one writer. */
 struct dax_stats {
 	uint64_t waits;			/* times an operation was parked */
 	uint64_t wakes_next, wakes_all;	/* wakes that found a waiter */

@@ -51,7 +51,7 @@ unsigned int dax_count_stranded(struct dax_mapping *mapping,
 		    woken_source(mapping, key))
 			continue;
 		n++;
-		stats->stranded += !w->stranded;
+		counter_add(&stats->stranded, !w->stranded);
 		w->stranded = true;
 	}
 	return n;

@@ -118,7 +118,7 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 		return;
 	lock_take(&q->lock);
 	list_for_each_safe(w, next, &q->head, link) {
-		stats->scanned++;
+		counter_add(&stats->scanned, 1);
 		if (!key_equal(&w->key, key))
 			continue;
 		list_del(&w->link);
@@ -132,11 +132,11 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 	lock_release(&q->lock);
 	if (!n)
 		return;
-	stats->woken += n;
+	counter_add(&stats->woken, n);
 	if (mode == WAKE_NEXT)
-		stats->wakes_next++;
+		counter_add(&stats->wakes_next, 1);
 	else
-		stats->wakes_all++;
+		counter_add(&stats->wakes_all, 1);
 }
 
 void dax_wait_note_release(struct dax_mapping *mapping, uint64_t first,
