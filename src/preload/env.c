@@ -126,6 +126,7 @@ bool shim_on(void)
 	if (unlikely(state == SHIM_UNKNOWN)) {
 		if (!environ)
 			return false;
+		say_start();
 		state = read_environment() ? SHIM_ON : SHIM_OFF;
 	}
 	return state == SHIM_ON;

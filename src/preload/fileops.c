@@ -7,6 +7,7 @@
  */
 #include <linux/falloc.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "preload/shim.h"
@@ -192,6 +193,24 @@ EXPORT int open64(const char *path, int flags, ...) __attribute__((alias("open")
 EXPORT int openat64(int dir, const char *path, int flags, ...)
 	__attribute__((alias("openat")));
 EXPORT int creat64(const char *path, mode_t mode) __attribute__((alias("creat")));
+
+/*
+ * The C library's fopen() does not come back through open(). Its other name calls
+ * it without looking anything up; there is none for freopen().
+ */
+FILE *_IO_fopen(const char *path, const char *mode);
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	FILE *f = _IO_fopen(path, mode);
+
+	if (f && mode[0] == 'w')
+		tell(fileno_unlocked(f), UDAX_FILEOP_TRUNCATE, 0, 0);
+	return f;
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+	__attribute__((alias("fopen")));
 
 /*
  * What _FORTIFY_SOURCE makes of calls without a mode, and glibc's own names for

@@ -365,6 +365,7 @@ int net_ready(void)
 
 int net_call(struct udax_msg *msg, unsigned int op, int fd, int *fd_out)
 {
+	struct udax_msg request = *msg;
 	int err = net_session();
 
 	if (fd_out)
@@ -372,6 +373,13 @@ int net_call(struct udax_msg *msg, unsigned int op, int fd, int *fd_out)
 	if (err)
 		return err;
 	err = exchange(msg, op, fd, fd_out);
+	/* Closed by another thread since net_session() looked. */
+	if (err && !sock_ours()) {
+		*msg = request;
+		err = net_session();
+		if (!err)
+			err = exchange(msg, op, fd, fd_out);
+	}
 	/* The descriptor in flight, not the connection. */
 	if (err == ETOOMANYREFS || err == EBADF)
 		return err;

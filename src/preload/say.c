@@ -34,6 +34,25 @@ static void put_number(struct line *l, unsigned long v, unsigned int base)
 		put(l, digits[--n]);
 }
 
+static struct stat first;	/* what descriptor 2 was at the start */
+
+void say_start(void)
+{
+	sys_fstat(2, &first);
+}
+
+/*
+ * A program that closed its stderr may have got the number again for a file of
+ * its own, in which a line of ours would be damage.
+ */
+static bool is_stderr(void)
+{
+	struct stat st;
+
+	return !sys_fstat(2, &st) && (!S_ISREG(st.st_mode) ||
+	       (st.st_dev == first.st_dev && st.st_ino == first.st_ino));
+}
+
 void say(const char *fmt, ...)
 {
 	struct line l = { .len = 0 };
@@ -68,7 +87,8 @@ void say(const char *fmt, ...)
 	}
 	va_end(ap);
 	l.text[l.len++] = '\n';	/* put() leaves this place free */
-	sys3(SYS_write, 2, l.text, l.len);
+	if (is_stderr())
+		sys3(SYS_write, 2, l.text, l.len);
 }
 
 const char *say_error(int err)

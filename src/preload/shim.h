@@ -90,6 +90,7 @@ void shim_consistent(bool consistent);
  * %x (unsigned long); at most 400 bytes.
  */
 void say(const char *fmt, ...);
+void say_start(void);	/* once, before any */
 const char *say_error(int err);
 
 /* ------------------------------------------------------------------ net.c */

@@ -75,6 +75,10 @@ static void opening(void)
 	CHECK(__open_2(f, O_RDWR | O_TRUNC) >= 0);
 	CHECK(__openat64_2(AT_FDCWD, f, O_RDWR | O_TRUNC) >= 0);
 	CHECK(open(dirs.pmem, O_TMPFILE | O_RDWR, 0700) >= 0);
+	CHECK(fopen(path_of(dirs.pmem, "f"), "r"));
+	CHECK(fopen(path_of(dirs.pmem, "f"), "r+"));
+	CHECK(fopen64(path_of(dirs.pmem, "f"), "w"));
+	CHECK(!fopen(path_of(dirs.pmem, "none"), "r") && errno == ENOENT);
 	CHECK(open(path_of(dirs.other, "g"), O_CREAT | O_TRUNC | O_RDWR, 0600) >= 0);
 	CHECK(open("/dev/null", O_WRONLY | O_TRUNC) >= 0);
 }
@@ -208,8 +212,8 @@ const struct test_case file_cases[] = {
 	{ "fallocate", allocating, .log = "HELLO:new UFFD FILEOP:punch FILEOP:allocate"
 	  " FILEOP:allocate FILEOP:allocate FILEOP:allocate", .err = "" },
 	{ "open", opening, .log = "HELLO:new UFFD FILEOP:truncate FILEOP:truncate"
-	  " FILEOP:truncate FILEOP:truncate FILEOP:truncate FILEOP:truncate",
-	  .err = "" },
+	  " FILEOP:truncate FILEOP:truncate FILEOP:truncate FILEOP:truncate"
+	  " FILEOP:truncate", .err = "" },
 	{ "sync", syncing, .log = "HELLO:new UFFD MAP", .err = "" },
 	{ "image", image, .image = true, .log = IMAGE " OPEN MAP# BEGIN:munmap"
 	  " END:munmap OPEN BEGIN:mmap MAP#", .err = "" },

@@ -120,6 +120,19 @@ static void title(void)
 	map_file(fd, PAGE, RW, MAP_SHARED, 0);
 }
 
+/* stderr's number is a file of the program's: no line of ours goes there. */
+static void no_stderr(void)
+{
+	struct stat st;
+	int fd;
+
+	close(2);
+	fd = make_file(dirs.pmem, "f", PAGE, O_RDWR);
+	CHECK(fd == 2);
+	map_file(fd, PAGE, RW, MAP_SHARED, 0);
+	CHECK(!lseek(fd, 0, SEEK_CUR) && !fstat(fd, &st) && st.st_size == PAGE);
+}
+
 const struct test_case session_cases[] = {
 	{ "closefrom", closed, .log = OPENING " HELLO:again BEGIN:munmap END:munmap"
 	  " BEGIN:munmap END:munmap", .err = "" },
@@ -132,6 +145,7 @@ const struct test_case session_cases[] = {
 	{ "title", title, .log = OPENING, .err = "" },
 	{ "verbose", plain, .err = "region 1: 0x", .setting = "UDAX_VERBOSE=1" },
 	{ "no-daemon", plain, FAKE_NO_LISTENER, .log = "", .err = "cannot reach udaxd" },
+	{ "no-stderr", no_stderr, FAKE_NO_LISTENER, .log = "", .err = "" },
 	{ "no-daemon-quiet", plain, FAKE_NO_LISTENER, .log = "", .err = "",
 	  .setting = "UDAX_QUIET=1" },
 	{ "require", plain, FAKE_NO_LISTENER, .log = "", .err = "cannot reach udaxd",
