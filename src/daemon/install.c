@@ -161,13 +161,20 @@ static int map_4k(struct exec *x, struct task *t)
 	return settle(x, t, err, t->addr, DAX_PAGE_SIZE, t->write);
 }
 
+/* The window's place in the file, bytes. */
+static uint64_t window_pos(const struct task *t)
+{
+	return (t->op.pgoff & ~PG_PMD_COLOUR) << PAGE_SHIFT;
+}
+
 /* A real PMD, or 512 PTEs where none can be had. */
 static int collapse(struct exec *x, struct task *t, uint64_t head)
 {
 	struct session *s = t->region->session;
 	int err;
 
-	if (get_folio(t) != FOLIO_NOHUGE && s->pidfd >= 0) {
+	if (get_folio(t) != FOLIO_NOHUGE && s->pidfd >= 0 &&
+	    media_cleared(t->file->media, window_pos(t))) {
 		err = uffd_collapse(s->pidfd, head);
 		if (!err) {
 			set_folio(t, FOLIO_HUGE);

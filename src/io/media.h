@@ -103,6 +103,12 @@ int media_open(struct media **m, int fd, char *why, unsigned int why_len);
 void media_close(struct media *m);
 /* Fresh size of the file in bytes (fstat), also stored in m->size. */
 uint64_t media_size(struct media *m);
+/*
+ * Is the folio at @pos there, and cleared? COLLAPSE maps one that fallocate()
+ * made uncleared (uffd.h); somebody we do not know of may have punched and
+ * allocated again. One call of lseek().
+ */
+bool media_cleared(struct media *m, uint64_t pos);
 /* Which medium serves this file, without opening it; or -EOPNOTSUPP. */
 int media_kind_of(int fd);
 
