@@ -171,22 +171,43 @@ static void fd_link(char *out, int fd)
 
 /*
  * By the name that the descriptor has now. The kernel adds " (deleted)" to that
- * of an unlinked file, which is still under its directory (fs/d_path.c).
+ * of an unlinked file, which is still under its directory (fs/d_path.c). Two
+ * sizes, for hooks are called on the small stacks of signal handlers, too.
  */
+static bool link_is_under(const char *name, char *target, size_t size)
+{
+	long n = sys3(SYS_readlink, name, target,
+		      env.longest + 1 < size ? env.longest + 1 : size);
+
+	return !sys_failed(n) && is_under(target, (size_t)n);
+}
+
+static __attribute__((noinline)) bool long_link_is_under(const char *name)
+{
+	char target[SHIM_PAGE];
+
+	return link_is_under(name, target, sizeof(target));
+}
+
+static __attribute__((noinline)) bool short_link_is_under(const char *name)
+{
+	char target[128];
+
+	return link_is_under(name, target, sizeof(target));
+}
+
 bool file_managed(int fd, struct file *f)
 {
-	char name[40], target[SHIM_PAGE + 8];
+	char name[40];
 	struct statfs fs;
 	struct stat st;
-	long n;
 
 	if (!shim_on() || fd < 0)
 		return false;
 	if (sys_fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return false;
 	fd_link(name, fd);
-	n = sys3(SYS_readlink, name, target, env.longest + 1);
-	if (sys_failed(n) || !is_under(target, (size_t)n))
+	if (!(env.longest < 128 ? short_link_is_under(name) : long_link_is_under(name)))
 		return false;
 	if (sys_fstatfs(fd, &fs))
 		return false;

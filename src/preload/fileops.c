@@ -86,28 +86,21 @@ EXPORT int fallocate64(int fd, int mode, off64_t off, off64_t len)
 
 /*
  * For file systems without fallocate: one byte of each block is read and, where
- * there is none or a zero, written. Meaning and errors as in glibc's
- * posix_fallocate(3), "NOTES". 0 or a positive errno.
+ * there is none or a zero, written; posix_fallocate(3), "NOTES". The kernel has
+ * looked at the descriptor and the range by then (fs/open.c, vfs_fallocate()).
+ * 0 or a positive errno.
  */
 static int allocate_by_writing(int fd, off_t off, off_t len)
 {
+	off_t end = off + len, step, pos;
 	struct statfs fs;
 	struct stat st;
-	off_t end = off + len, step, pos;
-	long flags, ret;
+	long ret;
 	char byte;
 
-	flags = sys2(SYS_fcntl, fd, F_GETFL);
-	if (sys_failed(flags) || flags & O_APPEND)
+	if (sys2(SYS_fcntl, fd, F_GETFL) & O_APPEND || sys_fstat(fd, &st) ||
+	    sys_fstatfs(fd, &fs))
 		return EBADF;
-	if (sys_fstat(fd, &st) || sys_fstatfs(fd, &fs))
-		return EBADF;
-	if (S_ISFIFO(st.st_mode))
-		return ESPIPE;
-	if (!S_ISREG(st.st_mode))
-		return ENODEV;
-	if (!len && st.st_size < off)
-		return (int)-sys2(SYS_ftruncate, fd, off);
 	step = fs.f_bsize > 0 && fs.f_bsize < 4096 ? fs.f_bsize : 4096;
 	for (pos = off + (len - 1) % step; pos < end; pos += step) {
 		byte = 0;
