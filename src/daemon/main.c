@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -208,6 +209,9 @@ static void stop(struct udaxd *d)
 		exec_free(d->execs[i]);
 	close(d->listen);
 	unlink(d->opt.socket);
+	/* udax run makes a directory for the sockets, and may have been killed. */
+	if (d->opt.exit_with_keeper)
+		rmdir(dirname(d->opt.socket));
 }
 
 /* Before any thread, so that all of them inherit the mask. */

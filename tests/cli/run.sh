@@ -197,6 +197,36 @@ test "$up" = up || fail "the program does not run"
 kill -TERM $pid
 ends_with 5
 
+# The terminal's goes to the program by itself: once.
+what '{}'
+timeout -k 10 60 "$python" - "$bin/udax" "$p" >"$scratch/out" <<'END'
+import os, pty, sys
+pid, fd = pty.fork()
+if not pid:
+    os.execv(sys.argv[1], ["udax", "run", "--pmem", sys.argv[2], "-q", "--",
+                           sys.executable, "-c", """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print("up", flush=True)
+signal.sigwait([signal.SIGINT])
+print("again" if signal.sigtimedwait([signal.SIGINT], 0) else "once")
+"""])
+said = b""
+try:
+    while b"nce" not in said and b"again" not in said:
+        had_up = b"up" in said
+        said += os.read(fd, 1000)
+        if b"up" in said and not had_up:
+            os.write(fd, b"\3")
+except OSError:
+    pass
+print(said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+expect_status $? 0 "the terminal: $(cat "$scratch/out")"
+grep -q once "$scratch/out" || fail "the terminal: $(cat "$scratch/out")"
+nothing_left
+
 # A summary that does not come can be given up.
 what '{"mute": true}'
 "$bin/udax" run --pmem "$p" -- sh -c 'exit 5' 2>"$scratch/err" </dev/null &
