@@ -204,7 +204,28 @@ static void image_remap(void)
 	CHECK(!munmap(to, 4 * PAGE));
 }
 
-#define SAID "udax: a mapping is not emulated"
+/* A hole in the image alone would be filled from the file again. */
+static void image_remove(void)
+{
+	int fd = make_file(dirs.disk, "f", 8 * PAGE, O_RDWR);
+	char *p = map_file(fd, 16 * PAGE, RW, MAP_SHARED, 0);
+
+	check_pages(p, 0, 8);
+	CHECK(!madvise(p + 2 * PAGE, PAGE, MADV_REMOVE));
+	CHECK(!madvise(p + 6 * PAGE, 4 * PAGE, MADV_REMOVE));
+	check_pages(p, 0, 2);
+	CHECK(!p[2 * PAGE] && !p[6 * PAGE] && !p[8 * PAGE - 1]);
+	check_pages(p + 3 * PAGE, 3, 3);
+	CHECK(!madvise(p, 8 * PAGE, MADV_DONTNEED));
+	CHECK(!p[2 * PAGE] && p[PAGE] == pattern(1));
+	CHECK(!munmap(p, 16 * PAGE));
+	p = map_file(fd, PAGE, PROT_READ, MAP_SHARED, 0);
+	check_pages(p, 0, 1);
+	CHECK(!madvise(p, PAGE, MADV_REMOVE) && !p[0]);
+	p = map_file(fd, PAGE, RW, MAP_PRIVATE, PAGE);
+	CHECK(madvise(p, PAGE, MADV_REMOVE) == -1 && errno == EACCES);
+	check_pages(p, 1, 1);
+}
 
 const struct test_case file_cases[] = {
 	{ "truncate", truncating, .log = "HELLO:new UFFD FILEOP:truncate"
@@ -229,6 +250,7 @@ const struct test_case file_cases[] = {
 	  .log = "HELLO:new UFFD OPEN", .err = "not emulated" },
 	{ "image-refused", image_refused, FAKE_REFUSES_MAP, .image = true, .log = IMAGE,
 	  .err = "not emulated" },
+	{ "image-remove", image_remove, .image = true, .err = NULL },
 	{ "image-mremap", image_remap, .image = true, .log = IMAGE " BEGIN:mremap"
 	  " END:mremap BEGIN:munmap END:munmap", .err = "" },
 };
