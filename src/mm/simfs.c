@@ -24,6 +24,7 @@ void simfs_init(struct simfs *fs, const struct simfs_rules *rules)
 {
 	fs->rules = rules;
 	fs->next_base = BASE_STEP;
+	fs->used = 0;
 }
 
 void simfs_file_init(struct simfs_file *f, struct simfs *fs, uint64_t size)
@@ -36,6 +37,7 @@ void simfs_file_init(struct simfs_file *f, struct simfs *fs, uint64_t size)
 
 void simfs_file_exit(struct simfs_file *f)
 {
+	f->fs->used -= simfs_blocks(f);
 	simfs_data_exit(f);
 	free(f->ext);
 	memset(f, 0, sizeof(*f));
@@ -110,7 +112,13 @@ static int allocate(struct simfs_file *f, uint64_t page, uint64_t *nr,
 {
 	const struct simfs_extent *h = hint_at(f, page);
 	struct simfs_extent e = { .page = page, .state = state };
+	uint64_t used = f->fs->used;
 
+	/* A recording may have more than there is. */
+	if (used >= SIMFS_PAGES)
+		return -ENOSPC;
+	if (*nr > SIMFS_PAGES - used)
+		*nr = SIMFS_PAGES - used;
 	if (h) {
 		uint64_t room = simfs_extent_end(h) - page;
 
@@ -122,7 +130,17 @@ static int allocate(struct simfs_file *f, uint64_t page, uint64_t *nr,
 	}
 	e.nr = *nr;
 	f->dirty = true;
+	f->fs->used += *nr;
 	return simfs_extent_set(f, &e);
+}
+
+static int release(struct simfs_file *f, uint64_t page, uint64_t nr)
+{
+	uint64_t before = simfs_blocks(f);
+	int rc = simfs_extent_remove(f, page, nr);
+
+	f->fs->used -= before - simfs_blocks(f);
+	return rc;
 }
 
 /* Holes of [page, end) become unwritten. */
@@ -244,22 +262,22 @@ int simfs_prealloc(struct simfs_file *f, uint64_t off, uint64_t len)
 int simfs_punch(struct simfs_file *f, uint64_t off, uint64_t len)
 {
 	uint64_t first = page_up(off), end = page_down(off + len);
+	int rc = simfs_clear(f, off, len);
 
-	simfs_clear(f, off, len);
-	if (first >= end)
-		return 0;
+	if (rc || first >= end)
+		return rc;
 	f->dirty = true;
-	return simfs_extent_remove(f, first, end - first);
+	return release(f, first, end - first);
 }
 
 int simfs_zero(struct simfs_file *f, uint64_t off, uint64_t len)
 {
 	uint64_t first = page_up(off), end = page_down(off + len);
-	int rc;
+	int rc = simfs_clear(f, off, len);
 
-	simfs_clear(f, off, len);
 	f->dirty = true;
-	rc = allocate_holes(f, page_down(off), page_up(off + len));
+	if (!rc)
+		rc = allocate_holes(f, page_down(off), page_up(off + len));
 	if (!rc && first < end)
 		rc = simfs_extent_set_state(f, first, end - first,
 					    SIMFS_UNWRITTEN);
@@ -281,10 +299,11 @@ int simfs_collapse(struct simfs_file *f, uint64_t off, uint64_t len)
 	int rc = simfs_collapse_check(f, off, len);
 
 	if (!rc)
-		rc = simfs_extent_remove(f, page_down(off), page_down(len));
+		rc = release(f, page_down(off), page_down(len));
+	if (!rc)
+		rc = simfs_clear(f, off, len);
 	if (rc)
 		return rc;
-	simfs_clear(f, off, len);
 	simfs_extent_shift(f, page_down(off + len), page_down(len));
 	simfs_shift(f, off + len, len);
 	set_size(f, f->size - len);
@@ -294,15 +313,13 @@ int simfs_collapse(struct simfs_file *f, uint64_t off, uint64_t len)
 int simfs_truncate(struct simfs_file *f, uint64_t size)
 {
 	uint64_t end = page_up(size);
-	int rc = 0;
+	uint64_t from = size < f->size ? size : f->size;
+	int rc;
 
-	if (size < f->size) {
-		rc = simfs_extent_remove(f, end, UINT64_MAX - end);
-		simfs_clear(f, size, UINT64_MAX - size);
-	} else {
-		/* What a mapping stored behind the old end is not file data. */
-		simfs_clear(f, f->size, UINT64_MAX - f->size);
-	}
+	/* What a mapping stored behind the old end is not file data either. */
+	rc = simfs_clear(f, from, UINT64_MAX - from);
+	if (!rc && size < f->size)
+		rc = release(f, end, UINT64_MAX - end);
 	set_size(f, size);
 	return rc;
 }
@@ -358,6 +375,8 @@ int simfs_set_extents(struct simfs_file *f, const struct simfs_extent *ext,
 		free(new.ext);
 		return rc;
 	}
+	f->fs->used -= simfs_blocks(f);
+	f->fs->used += simfs_blocks(&new);
 	free(f->ext);
 	f->ext = new.ext;
 	f->nr_ext = new.nr_ext;

@@ -10,6 +10,8 @@
  * allocation that holds a whole window is aligned to 2M, any other goes right
  * behind the page before it, or where there is none, off colour.
  *
+ * The medium has SIMFS_PAGES; then allocations give -ENOSPC.
+ *
  * No lock. Units: @page and @nr count 4K pages, offsets and lengths bytes.
  * Errors: -ENOMEM, and the -errno that the system call would give.
  */
@@ -21,6 +23,8 @@
 
 #include "dax/dax.h"
 #include "mm/variant.h"
+
+#define SIMFS_PAGES	(1ULL << 20)	/* 4 GiB */
 
 enum simfs_state { SIMFS_HOLE, SIMFS_UNWRITTEN, SIMFS_WRITTEN };
 
@@ -35,6 +39,7 @@ struct simfs_data;		/* a page's bytes; simfs_data.c */
 struct simfs {
 	const struct simfs_rules *rules;
 	uint64_t next_base;	/* pfns never used yet start here */
+	uint64_t used;		/* pages allocated, in all files */
 };
 
 struct simfs_file {
@@ -92,7 +97,7 @@ int simfs_fill(struct simfs_file *f, uint64_t off, uint8_t byte, uint64_t len);
 int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 	      uint64_t len);
 /* All bytes of [off, off + len) are 0 afterwards; frees what it can. */
-void simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len);
+int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len);
 /* Bytes from @from on (page aligned) move down by @by (page aligned). */
 void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by);
 void simfs_data_exit(struct simfs_file *f);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bytes of a simulated file: a hash of the pages that were ever stored. */
+/*
+ * The bytes of a simulated file: a hash of the pages that were ever stored. A
+ * page of one and the same byte takes no more than its node.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +14,8 @@
 struct simfs_data {
 	struct simfs_data *next;
 	uint64_t page;
-	uint8_t bytes[DAX_PAGE_SIZE];
+	uint8_t fill;		/* every byte, while there is no @bytes */
+	uint8_t *bytes;
 };
 
 static struct simfs_data **bucket(const struct simfs_file *f, uint64_t page)
@@ -93,6 +97,38 @@ static struct simfs_data *get(struct simfs_file *f, uint64_t page)
 	return d;
 }
 
+static void put(struct simfs_data *d)
+{
+	free(d->bytes);
+	free(d);
+}
+
+/* The bytes of @d, to be changed. */
+static uint8_t *bytes_of(struct simfs_data *d)
+{
+	if (!d->bytes) {
+		d->bytes = malloc(DAX_PAGE_SIZE);
+		if (d->bytes)
+			memset(d->bytes, d->fill, DAX_PAGE_SIZE);
+	}
+	return d->bytes;
+}
+
+static int fill_part(struct simfs_data *d, uint64_t from, uint8_t byte,
+		     uint64_t len)
+{
+	if (len == DAX_PAGE_SIZE) {
+		free(d->bytes);
+		d->bytes = NULL;
+		d->fill = byte;
+		return 0;
+	}
+	if (!bytes_of(d))
+		return -ENOMEM;
+	memset(d->bytes + from, byte, len);
+	return 0;
+}
+
 /* How much of [off, off + len) lies in the page of @off. */
 static uint64_t in_page(uint64_t off, uint64_t len)
 {
@@ -110,10 +146,10 @@ void simfs_read(const struct simfs_file *f, uint64_t off, void *dst,
 		const struct simfs_data *d = find(f, off >> PAGE_SHIFT);
 		uint64_t n = in_page(off, len);
 
-		if (d)
+		if (d && d->bytes)
 			memcpy(to, d->bytes + (off & (DAX_PAGE_SIZE - 1)), n);
 		else
-			memset(to, 0, n);
+			memset(to, d ? d->fill : 0, n);
 		to += n;
 		off += n;
 		len -= n;
@@ -126,9 +162,8 @@ int simfs_fill(struct simfs_file *f, uint64_t off, uint8_t byte, uint64_t len)
 		struct simfs_data *d = get(f, off >> PAGE_SHIFT);
 		uint64_t n = in_page(off, len);
 
-		if (!d)
+		if (!d || fill_part(d, off & (DAX_PAGE_SIZE - 1), byte, n))
 			return -ENOMEM;
-		memset(d->bytes + (off & (DAX_PAGE_SIZE - 1)), byte, n);
 		off += n;
 		len -= n;
 	}
@@ -144,7 +179,7 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 		struct simfs_data *d = get(f, off >> PAGE_SHIFT);
 		uint64_t n = in_page(off, len);
 
-		if (!d)
+		if (!d || !bytes_of(d))
 			return -ENOMEM;
 		memcpy(d->bytes + (off & (DAX_PAGE_SIZE - 1)), from, n);
 		from += n;
@@ -154,40 +189,46 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 	return 0;
 }
 
-/* Clears what [off, end) covers of @d; true when that is all of it. */
-static bool clear_page(struct simfs_data *d, uint64_t off, uint64_t end)
+/* Clears what [off, end) covers of @d; *@all when that is all of it. */
+static int clear_page(struct simfs_data *d, uint64_t off, uint64_t end,
+		      bool *all)
 {
 	uint64_t start = d->page << PAGE_SHIFT;
 	uint64_t from = off > start ? off - start : 0;
 	uint64_t to = end - start < DAX_PAGE_SIZE ? end - start : DAX_PAGE_SIZE;
 
-	if (from == 0 && to == DAX_PAGE_SIZE)
-		return true;
-	memset(d->bytes + from, 0, to - from);
-	return false;
+	*all = to - from == DAX_PAGE_SIZE;
+	return *all ? 0 : fill_part(d, from, 0, to - from);
 }
 
-void simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
+int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
 {
 	uint64_t end = len < UINT64_MAX - off ? off + len : UINT64_MAX;
 	struct simfs_data **pos, *d;
 	uint64_t i;
+	bool all;
 
 	if (off == end)
-		return;
+		return 0;
 	for (i = 0; i < f->nr_buckets; i++) {
 		for (pos = &f->data[i]; (d = *pos);) {
 			if (d->page < off >> PAGE_SHIFT ||
-			    d->page > (end - 1) >> PAGE_SHIFT ||
-			    !clear_page(d, off, end)) {
+			    d->page > (end - 1) >> PAGE_SHIFT) {
+				pos = &d->next;
+				continue;
+			}
+			if (clear_page(d, off, end, &all))
+				return -ENOMEM;
+			if (!all) {
 				pos = &d->next;
 				continue;
 			}
 			*pos = d->next;
-			free(d);
+			put(d);
 			f->nr_data--;
 		}
 	}
+	return 0;
 }
 
 void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by)
@@ -208,7 +249,7 @@ void simfs_data_exit(struct simfs_file *f)
 
 	while ((d = all)) {
 		all = d->next;
-		free(d);
+		put(d);
 	}
 	free(f->data);
 	f->data = NULL;

@@ -266,6 +266,31 @@ static void test_truncate(void **state)
 	simfs_file_exit(&x.f);
 }
 
+/* The medium ends somewhere; what is freed can be had again. */
+static void test_full(void **state)
+{
+	struct fixture x;
+	struct dax_iomap m;
+	uint64_t nr;
+	bool fresh;
+
+	begin(&x, &plain, 8 * SIMFS_PAGES * P);
+	assert_int_equal(simfs_prealloc(&x.f, 0, (SIMFS_PAGES - 3) * P), 0);
+	assert_int_equal(simfs_write_begin(&x.f, SIMFS_PAGES * P, 8 * P, &nr,
+					   &fresh), 0);
+	assert_int_equal(nr, 3 * P);
+	assert_int_equal(simfs_write_begin(&x.f, (SIMFS_PAGES + 3) * P, P, &nr,
+					   &fresh), -ENOSPC);
+	simfs_iomap(&x.f, (SIMFS_PAGES + 3) * P, P, true, &m);
+	assert_int_equal(m.error, -ENOSPC);
+	assert_int_equal(simfs_punch(&x.f, 0, P), 0);
+	simfs_iomap(&x.f, (SIMFS_PAGES + 3) * P, P, true, &m);
+	assert_int_equal(m.error, 0);
+	assert_int_equal(simfs_truncate(&x.f, 0), 0);
+	assert_int_equal(x.fs.used, 0);
+	simfs_file_exit(&x.f);
+}
+
 /* Whatever is done, extents stay sorted, apart, merged; bytes are kept. */
 static void test_random(void **state)
 {
@@ -328,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_punch_zero),
 		cmocka_unit_test(test_collapse),
 		cmocka_unit_test(test_truncate),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_random),
 	};
 
