@@ -27,7 +27,7 @@ _udax () {
 	--pmem)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur");;
 	--track)
-		mapfile -t COMPREPLY < <(compgen -W 'fast exact' -- "$cur");;
+		mapfile -t COMPREPLY < <(compgen -W 'fast' -- "$cur");;
 	--media)
 		mapfile -t COMPREPLY < <(compgen -W 'auto direct image' -- "$cur");;
 	*)

@@ -46,7 +46,7 @@ int pmem_check(const char *dir, const char *media)
 	memory = fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
 	if (!memory && media && !strcmp(media, "direct"))
 		return refuse(dir, "--media direct needs a tmpfs or a hugetlbfs");
-	if (fs.f_type == HUGETLBFS_MAGIC && image)
-		return refuse(dir, "--media image is not for hugetlbfs");
+	if (memory && image)
+		return refuse(dir, "--media image is not for tmpfs and hugetlbfs");
 	return -1;
 }

@@ -132,7 +132,7 @@ void probe_minor(struct finding *f)
 void probe_wp(struct finding *f)
 {
 	feature(f, UFFD_FEATURE_WP_HUGETLBFS_SHMEM, VERDICT_LACKS,
-		"no --track exact, and images are compared as a whole",
+		"the pages of an image that were written are not known",
 		"Linux 5.19 or later");
 }
 

@@ -32,7 +32,7 @@ static void help(void)
 	      "  --daemon SOCK     use the udaxd that listens at SOCK (default: a private one,\n"
 	      "                    for as long as CMD runs)\n"
 	      "  --protocol NAME   fault protocol (default: 616, today's kernel)\n"
-	      "  --track MODE      fast: real huge mappings; exact: the kernel's fault sequence\n"
+	      "  --track MODE      fast: huge mappings, no fault for a write after a read\n"
 	      "  --media KIND      auto, direct (tmpfs, hugetlbfs) or image (any file system)\n"
 	      "  --json FILE       write the summary to FILE as JSON (-: standard output)\n"
 	      "  -q, --quiet       no summary on standard error\n"

@@ -41,7 +41,6 @@ static const struct {
 
 static const char *const track_names[] = {
 	[TRACK_FAST] = "fast",
-	[TRACK_EXACT] = "exact",
 };
 
 static const char *const media_names[] = {
@@ -183,7 +182,7 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 	case OPTION_TRACK:
 		i = choice(arg, track_names, ARRAY_SIZE(track_names));
 		if (i < 0)
-			return usage("track", arg, "neither fast nor exact");
+			return usage("track", arg, "only fast is there");
 		o->track = i;
 		return -1;
 	case OPTION_MEDIA:

@@ -12,7 +12,8 @@
 
 struct dax_protocol;
 
-enum udaxd_track { TRACK_FAST, TRACK_EXACT };
+/* How stores are seen: by the faults of what is not mapped, and no others. */
+enum udaxd_track { TRACK_FAST };
 
 enum udaxd_media { MEDIA_CHOICE_AUTO, MEDIA_CHOICE_DIRECT, MEDIA_CHOICE_IMAGE };
 

@@ -85,11 +85,11 @@ run 143 -q -- sh -c 'kill $$'
 run 0 -q --json - -- true
 "$python" -c 'import json, sys; assert json.load(sys.stdin)["faults"]["pmd"] == 1' \
 	<"$scratch/out" || fail "--json -"
-run 0 -q --json "$scratch/j" --protocol 616 --track exact --media direct -v -- true
+run 0 -q --json "$scratch/j" --protocol 616 --track fast --media direct -v -- true
 "$python" -c 'import json, sys; assert json.load(sys.stdin)["faults"]["pmd"] == 1' \
 	<"$scratch/j" || fail "--json FILE"
 tr '\n' ' ' <"$scratch/argv" |
-	grep -q -e '--protocol 616 --track exact --media direct --verbose' ||
+	grep -q -e '--protocol 616 --track fast --media direct --verbose' ||
 	fail "options: $(cat "$scratch/argv")"
 run 125 -q --json /dev/full -- sh -c 'exit 9'
 says 'cannot write'
@@ -213,7 +213,7 @@ print("again" if signal.sigtimedwait([signal.SIGINT], 0) else "once")
 """])
 said = b""
 try:
-    while b"nce" not in said and b"again" not in said:
+    while b"once" not in said and b"again" not in said:
         had_up = b"up" in said
         said += os.read(fd, 1000)
         if b"up" in said and not had_up:

@@ -80,7 +80,7 @@ static void test_all(void **state)
 	assert_int_equal(parse("--socket", "/s", "--socket=/t", "--pmem", "/",
 			       "--pmem", "/dev/../dev", "--workers", "3",
 			       "--helpers=5", "--protocol", "616", "--track",
-			       "exact", "--media", "image", "--ready-fd", number,
+			       "fast", "--media", "image", "--ready-fd", number,
 			       "--exit-with-keeper", "--verbose", NULL), -1);
 	assert_string_equal(o.socket, "/t");
 	assert_int_equal(o.nr_pmem, 2);
@@ -88,7 +88,7 @@ static void test_all(void **state)
 	assert_string_equal(o.pmem[1], "/dev");
 	assert_int_equal(o.workers, 3);
 	assert_int_equal(o.helpers, 5);
-	assert_int_equal(o.track, TRACK_EXACT);
+	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_IMAGE);
 	assert_int_equal(o.ready_fd, fd);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -104,7 +104,7 @@ static void test_refused(void **state)
 		{ "--pmem", "/no/such/dir" }, { "--pmem", "/etc/passwd" },
 		{ "--workers", "0" }, { "--workers", "x" },
 		{ "--workers", "99999" }, { "--helpers", "-1" },
-		{ "--protocol", "nonsense" }, { "--track", "slow" },
+		{ "--protocol", "nonsense" }, { "--track", "exact" },
 		{ "--media", "tape" }, { "--ready-fd", "987" },
 		{ "--ready-fd", "no" }, { "--socket", "" },
 		{ "--frobnicate", "x" }, { "word", NULL },

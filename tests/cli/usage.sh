@@ -69,4 +69,5 @@ says 125 err "$scratch/none" udax run --pmem "$scratch/p" \
 says 125 err "$scratch/none/j" udax run --pmem "$scratch/p" \
 	--json "$scratch/none/j" -- true
 says 77 err 'proc.*cannot be served' udax run --pmem /proc/self -- true
+says 77 err 'image is not for' udax run --pmem "$scratch/p" --media image -- true
 says 77 err 'direct needs' udax run --pmem /sys/../ --media direct -- true

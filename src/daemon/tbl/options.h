@@ -8,7 +8,7 @@ X(PMEM, "pmem", "DIR", "serve files below DIR only (repeatable; none: any file)"
 X(WORKERS, "workers", "N", "worker threads (default: one a CPU of the affinity mask)")
 X(HELPERS, "helpers", "N", "threads for work that blocks (default: 2)")
 X(PROTOCOL, "protocol", "NAME", "fault protocol (default: 616)")
-X(TRACK, "track", "MODE", "fast: real huge mappings; exact: the kernel's fault sequence")
+X(TRACK, "track", "MODE", "fast: huge mappings, no fault for a write after a read")
 X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
 X(READY_FD, "ready-fd", "FD", "write one byte to FD once the sockets listen, then close it")
 X(EXIT_WITH_KEEPER, "exit-with-keeper", NULL, "end with udax run, and remove the socket's directory")
