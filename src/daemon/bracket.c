@@ -182,8 +182,12 @@ static void end_madvise(struct session *s, const struct udax_end *e,
 		replace_regions(s, start, end, UINT32_MAX, 0, UDAX_MAP_NOHUGE,
 				false, removed);
 		break;
-	default:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_REMOVE:
 		zap_range(s, start, end);
+		break;
 	}
 }
 
@@ -314,6 +318,9 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 		if (!err && removed.nr && s->image &&
 		    (e->what == UDAX_CHANGE_MUNMAP || e->what == UDAX_CHANGE_MMAP))
 			rangeop_sync_removed(s, msg, &removed);
+		else if (!e->error && e->what == UDAX_CHANGE_MADVISE &&
+			 e->advice == MADV_REMOVE)
+			rangeop_remove(s, msg);
 		else
 			wire_reply(s->sock, msg, -err, NULL, NULL, 0);
 	}

@@ -180,6 +180,20 @@ static enum task_next do_flush(struct exec *x, struct task *t)
 	return TASK_STEP;
 }
 
+static enum task_next do_fslock(struct exec *x, struct task *t)
+{
+	if (t->kind == TASK_FAULT)
+		return inval_lock(x, t);
+	if (!t->locked_range) {
+		if (inval_lock(x, t) == TASK_AWAY)
+			return TASK_AWAY;
+		t->locked_range = true;
+		if (t->prepare)
+			return t->prepare(x, t);
+	}
+	return TASK_STEP;
+}
+
 static enum task_next do_fsunlock(struct exec *x, struct task *t)
 {
 	if (t->kind == TASK_RANGE && t->locked) {
@@ -199,7 +213,7 @@ static enum task_next answer(struct exec *x, struct task *t)
 
 	switch (t->verb) {
 	case DAX_FSLOCK:
-		return inval_lock(x, t);
+		return do_fslock(x, t);
 	case DAX_FSUNLOCK:
 		return do_fsunlock(x, t);
 	case DAX_PT_CHECK:

@@ -33,13 +33,20 @@ struct exec {
 
 enum task_kind { TASK_FAULT, TASK_RANGE };
 
+/* What a handler of a verb says to the loop in task_run(). */
+enum task_next {
+	TASK_STEP,	/* answered: step the model */
+	TASK_AWAY,	/* handed over: do not touch it any more */
+};
+
 struct task {
 	struct dax_op op;
 	enum task_kind kind;
 	enum dax_verb verb;		/* to be done next */
 	struct list_head link;
 	struct file *file;		/* reference through region, or own */
-	bool granted;			/* the invalidate lock is ours */
+	bool granted;			/* the invalidate lock is ours now */
+	bool locked_range;		/* TASK_RANGE: and was taken */
 	bool waited;			/* has been parked */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
 
@@ -53,6 +60,8 @@ struct task {
 
 	/* TASK_RANGE: holds a reference of @file */
 	void (*done)(struct exec *x, struct task *t);
+	/* With the invalidate lock just taken; AWAY: submits the task again. */
+	enum task_next (*prepare)(struct exec *x, struct task *t);
 	/* Done with the invalidate lock held, before it is released; may block. */
 	void (*locked)(struct exec *x, struct task *t);
 	void *arg;
@@ -68,12 +77,6 @@ void task_free(struct exec *x, struct task *t);
 /* Runs @t until it is done or waits somewhere else, then all that it woke. */
 void task_run(struct exec *x, struct task *t);
 void exec_run_ready(struct exec *x);
-
-/* What a handler of a verb says to the loop in task_run(). */
-enum task_next {
-	TASK_STEP,	/* answered: step the model */
-	TASK_AWAY,	/* handed over: do not touch it any more */
-};
 
 /*
  * Wakes a thread so that it faults again: at once, or, by an executor that is

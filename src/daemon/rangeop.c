@@ -20,8 +20,15 @@ struct request {
 	struct udax_msg msg;
 	atomic_uint pending;
 	atomic_int error;		/* the first -errno */
+};
+
+/* Truncate, punch and their kin on one file; the task's arg. */
+struct fileop {
+	struct request *request;
 	enum udax_fileop what;
-	uint64_t offset, len;		/* FILEOP, bytes */
+	uint64_t offset, len;		/* bytes, as in struct udax_fileop_msg */
+	uint64_t first, last;		/* pages that lose their blocks */
+	atomic_uint edges;		/* write-backs that the task waits for, and 1 */
 };
 
 static struct request *request_new(struct session *s, const struct udax_msg *m)
@@ -137,80 +144,171 @@ static void forget_huge(struct file *f, uint64_t first, uint64_t last)
  * Between the program's call and now another's fsync may have written the old
  * pages of an image back. A file system that cannot do it did not then.
  */
-static void punch_again(const struct request *q, struct media *m)
+static void punch_again(const struct fileop *o, struct media *m)
 {
 	int mode = FALLOC_FL_KEEP_SIZE;
 
 	if (m->kind != MEDIA_IMAGE || m->readonly)
 		return;
-	if (q->what == UDAX_FILEOP_PUNCH)
-		fallocate(m->fd, mode | FALLOC_FL_PUNCH_HOLE, q->offset, q->len);
-	else if (q->what == UDAX_FILEOP_ZERO)
-		fallocate(m->fd, mode | FALLOC_FL_ZERO_RANGE, q->offset, q->len);
+	if (o->what == UDAX_FILEOP_PUNCH)
+		fallocate(m->fd, mode | FALLOC_FL_PUNCH_HOLE, o->offset, o->len);
+	else if (o->what == UDAX_FILEOP_ZERO)
+		fallocate(m->fd, mode | FALLOC_FL_ZERO_RANGE, o->offset, o->len);
+}
+
+static int follow_file(const struct fileop *o, struct file *f)
+{
+	struct media *m = f->media;
+	int err;
+
+	punch_again(o, m);
+	if (o->what == UDAX_FILEOP_PUNCH || o->what == UDAX_FILEOP_ZERO)
+		err = m->ops->punch(m, o->offset, o->len);
+	else if (o->what == UDAX_FILEOP_COLLAPSE)
+		err = m->ops->punch(m, o->offset, INT64_MAX - o->offset);
+	else
+		err = m->ops->resize(m);
+	lock_take(&f->mapping.i_pages);
+	if (o->first <= o->last)
+		forget_huge(f, o->first, o->last);
+	__atomic_store_n(&f->mapping.i_size, media_size(m), __ATOMIC_RELAXED);
+	lock_release(&f->mapping.i_pages);
+	return err;
 }
 
 static void fileop_locked(struct exec *x, struct task *t)
 {
-	struct request *q = t->arg;
-	struct file *f = t->file;
-	struct media *m = f->media;
+	struct fileop *o = t->arg;
 	int err;
 
-	file_unmap(f, t->op.pgoff, t->op.end - t->op.pgoff + 1, false);
-	punch_again(q, m);
-	if (q->what == UDAX_FILEOP_PUNCH || q->what == UDAX_FILEOP_ZERO)
-		err = m->ops->punch(m, q->offset, q->len);
-	else if (q->what == UDAX_FILEOP_COLLAPSE)
-		err = m->ops->punch(m, q->offset, INT64_MAX - q->offset);
-	else
-		err = m->ops->resize(m);
+	file_unmap(t->file, o->first, o->last - o->first + 1, false);
+	err = follow_file(o, t->file);
 	if (err)
-		atomic_store(&q->error, err);
-	lock_take(&f->mapping.i_pages);
-	forget_huge(f, t->op.pgoff, t->op.end);
-	__atomic_store_n(&f->mapping.i_size, media_size(m), __ATOMIC_RELAXED);
-	lock_release(&f->mapping.i_pages);
+		atomic_store(&o->request->error, err);
+}
+
+static void fileop_done(struct exec *x, struct task *t)
+{
+	struct fileop *o = t->arg;
+
+	t->arg = o->request;
+	free(o);
+	request_task_done(x, t);
+}
+
+static void edge_done(struct exec *x, struct task *t)
+{
+	struct task *parent = t->arg;
+	struct fileop *o = parent->arg;
+	struct file *f = t->file;
+
+	if (t->op.error)
+		atomic_store(&o->request->error, t->op.error);
+	task_free(x, t);
+	file_put(x->d, f);
+	if (atomic_fetch_sub(&o->edges, 1) == 1)
+		pool_submit(x->d->pool, parent);
+}
+
+static void write_edge(struct exec *x, struct task *parent, uint64_t page)
+{
+	struct fileop *o = parent->arg;
+	struct task *t;
+
+	file_ref(parent->file);
+	t = range_task(x->d, parent->file, DAX_OP_WRITEBACK,
+		       page & ~PG_PMD_COLOUR, page | PG_PMD_COLOUR);
+	if (!t) {
+		atomic_store(&o->request->error, -ENOMEM);
+		return;
+	}
+	t->done = edge_done;
+	t->arg = parent;
+	atomic_fetch_add(&o->edges, 1);
+	pool_submit(x->d->pool, t);
+}
+
+/*
+ * With the invalidate lock held. A 2M entry goes as a whole, and with it what it
+ * knew of stores to pages that stay: those are written back first. Stores after
+ * that fault, and wait for the lock.
+ */
+static enum task_next fileop_prepare(struct exec *x, struct task *t)
+{
+	struct fileop *o = t->arg;
+
+	if (t->file->media->kind != MEDIA_IMAGE)
+		return TASK_STEP;
+	atomic_store(&o->edges, 1);
+	if (o->first & PG_PMD_COLOUR)
+		write_edge(x, t, o->first);
+	if (o->last != LAST_PAGE && ((o->last + 1) & PG_PMD_COLOUR))
+		write_edge(x, t, o->last);
+	return atomic_fetch_sub(&o->edges, 1) == 1 ? TASK_STEP : TASK_AWAY;
 }
 
 /* The pages that lose their blocks: whole ones only, the edges are zeroed. */
-static bool fileop_range(const struct udax_fileop_msg *o, uint64_t *first,
-			 uint64_t *last)
+static bool fileop_range(struct fileop *o)
 {
 	uint64_t mask = DAX_PAGE_SIZE - 1;
 
-	*last = LAST_PAGE;
+	o->first = 1;
+	o->last = 0;
 	switch (o->what) {
 	case UDAX_FILEOP_TRUNCATE:
-		*first = (o->len + mask) >> PAGE_SHIFT;
+		o->first = (o->len + mask) >> PAGE_SHIFT;
+		o->last = LAST_PAGE;
 		return true;
 	case UDAX_FILEOP_PUNCH:
 	case UDAX_FILEOP_ZERO:
-		*first = (o->offset + mask) >> PAGE_SHIFT;
-		*last = (o->offset + o->len) >> PAGE_SHIFT;
-		if (*last <= *first)
+		if ((o->offset + mask) >> PAGE_SHIFT >=
+		    (o->offset + o->len) >> PAGE_SHIFT)
 			return false;
-		(*last)--;
+		o->first = (o->offset + mask) >> PAGE_SHIFT;
+		o->last = ((o->offset + o->len) >> PAGE_SHIFT) - 1;
 		return true;
 	case UDAX_FILEOP_COLLAPSE:
-		*first = o->offset >> PAGE_SHIFT;
+		o->first = o->offset >> PAGE_SHIFT;
+		o->last = LAST_PAGE;
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* Nothing loses its blocks, but the size, or parts of pages, changed. */
-static void fileop_small(struct request *q, struct file *f)
+/* Takes over a reference of @f. */
+static void request_fileop(struct request *q, struct file *f,
+			   enum udax_fileop what, uint64_t offset, uint64_t len)
 {
-	struct media *m = f->media;
+	struct udaxd *d = q->session->d;
+	struct fileop *o = calloc(1, sizeof(*o));
+	struct task *t = NULL;
 
-	if (q->what == UDAX_FILEOP_PUNCH || q->what == UDAX_FILEOP_ZERO)
-		m->ops->punch(m, q->offset, q->len);
-	else
-		m->ops->resize(m);
-	lock_take(&f->mapping.i_pages);
-	__atomic_store_n(&f->mapping.i_size, media_size(m), __ATOMIC_RELAXED);
-	lock_release(&f->mapping.i_pages);
+	if (o) {
+		*o = (struct fileop){ .request = q, .what = what,
+				      .offset = offset, .len = len };
+		if (!fileop_range(o)) {
+			/* Nothing loses its blocks: parts of pages, or the size. */
+			follow_file(o, f);
+			free(o);
+			file_put(d, f);
+			return;
+		}
+		t = range_task(d, f, DAX_OP_DELETE_RANGE, o->first, o->last);
+	} else {
+		file_put(d, f);
+	}
+	if (!t) {
+		free(o);
+		atomic_store(&q->error, -ENOMEM);
+		return;
+	}
+	t->done = fileop_done;
+	t->prepare = fileop_prepare;
+	t->locked = fileop_locked;
+	t->arg = o;
+	atomic_fetch_add(&q->pending, 1);
+	pool_submit(d->pool, t);
 }
 
 /* What the kernel would take: offsets and sizes fit off_t. */
@@ -224,51 +322,31 @@ static bool fileop_valid(const struct udax_fileop_msg *o)
 void rangeop_fileop(struct exec *x, struct session *s, const struct udax_msg *m,
 		    int fd)
 {
-	struct udaxd *d = s->d;
-	uint64_t first, last;
+	const struct udax_fileop_msg *o = &m->fileop;
 	struct request *q;
-	struct task *t;
 	struct file *f;
 
-	if (!fileop_valid(&m->fileop)) {
+	if (!fileop_valid(o)) {
 		wire_reply(s->sock, m, EINVAL, NULL, NULL, 0);
 		return;
 	}
-	f = file_find_fd(d, fd);
-	if (!f) {	/* nobody maps it */
-		wire_reply(s->sock, m, 0, NULL, NULL, 0);
-		return;
-	}
 	q = request_new(s, m);
-	if (!q) {
-		file_put(d, f);
+	if (!q)
 		return;
-	}
-	q->what = m->fileop.what;
-	q->offset = m->fileop.offset;
-	q->len = m->fileop.len;
-	if (!fileop_range(&m->fileop, &first, &last)) {
-		fileop_small(q, f);
-		file_put(d, f);
-		request_put(q);
-		return;
-	}
-	t = range_task(d, f, DAX_OP_DELETE_RANGE, first, last);
-	if (!t) {
-		atomic_store(&q->error, -ENOMEM);
-		request_put(q);
-		return;
-	}
-	t->done = request_task_done;
-	t->locked = fileop_locked;
-	t->arg = q;
-	pool_submit(d->pool, t);
+	f = file_find_fd(s->d, fd);
+	if (f)	/* else nobody maps it */
+		request_fileop(q, f, o->what, o->offset, o->len);
+	request_put(q);
 }
 
-/* The files under [addr, addr + len), or under all of the session's regions. */
-static void sync_regions(struct session *s, struct request *q, uint64_t addr,
-			 uint64_t len)
+typedef void region_fn(struct request *q, struct region *r, uint64_t start,
+		       uint64_t end);
+
+/* @fn for the part of each region of the session in [addr, addr + len). */
+static void for_regions(struct request *q, uint64_t addr, uint64_t len,
+			region_fn *fn)
 {
+	struct session *s = q->session;
 	struct region **all;
 	unsigned int nr = 0;
 
@@ -285,16 +363,39 @@ static void sync_regions(struct session *s, struct request *q, uint64_t addr,
 	lock_release(&s->lock);
 	for (unsigned int i = 0; i < nr; i++) {
 		struct region *r = all[i];
-		uint64_t a = r->start > addr ? r->start : addr;
-		uint64_t b = r->end < addr + len ? r->end : addr + len;
 
-		file_ref(r->file);
-		request_writeback(q, r->file,
-				  (r->offset + (a - r->start)) >> PAGE_SHIFT,
-				  (r->offset + (b - r->start) - 1) >> PAGE_SHIFT);
+		fn(q, r, r->start > addr ? r->start : addr,
+		   r->end < addr + len ? r->end : addr + len);
 		region_put(r);
 	}
 	free(all);
+}
+
+static void sync_region(struct request *q, struct region *r, uint64_t start,
+			uint64_t end)
+{
+	file_ref(r->file);
+	request_writeback(q, r->file,
+			  (r->offset + (start - r->start)) >> PAGE_SHIFT,
+			  (r->offset + (end - r->start) - 1) >> PAGE_SHIFT);
+}
+
+static void punch_region(struct request *q, struct region *r, uint64_t start,
+			 uint64_t end)
+{
+	file_ref(r->file);
+	request_fileop(q, r->file, UDAX_FILEOP_PUNCH,
+		       r->offset + (start - r->start), end - start);
+}
+
+void rangeop_remove(struct session *s, const struct udax_msg *m)
+{
+	struct request *q = request_new(s, m);
+
+	if (!q)
+		return;
+	for_regions(q, m->end.addr, m->end.len, punch_region);
+	request_put(q);
 }
 
 void rangeop_sync(struct exec *x, struct session *s, const struct udax_msg *m,
@@ -315,10 +416,10 @@ void rangeop_sync(struct exec *x, struct session *s, const struct udax_msg *m,
 		return;
 	switch (m->sync.what) {
 	case UDAX_SYNC_RANGE:
-		sync_regions(s, q, addr, len);
+		for_regions(q, addr, len, sync_region);
 		break;
 	case UDAX_SYNC_ALL:
-		sync_regions(s, q, 0, UINT64_MAX);
+		for_regions(q, 0, UINT64_MAX, sync_region);
 		break;
 	default:
 		f = file_find_fd(s->d, fd);

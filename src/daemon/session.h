@@ -151,6 +151,8 @@ void rangeop_fileop(struct exec *x, struct session *s, const struct udax_msg *m,
 		    int fd);
 void rangeop_sync(struct exec *x, struct session *s, const struct udax_msg *m,
 		  int fd);
+/* END of a MADV_REMOVE: the punch of what the range maps, then the reply. */
+void rangeop_remove(struct session *s, const struct udax_msg *m);
 /* Writes @f back as a whole; @done on some helper. Takes a reference. */
 void rangeop_writeback(struct udaxd *d, struct file *f,
 		       void (*done)(struct exec *x, struct task *t), void *arg);
