@@ -450,8 +450,8 @@ static void report_group(struct floor *f, json_t *report)
 	progress("%s", "");
 	printf("%s: %s; %llu touches a round, %u rounds\n", g->name, g->what,
 	       (unsigned long long)(g->size / g->unit * g->passes), f->rounds);
-	puts("  variant            thousand touches/s   p50 us   p99 us"
-	     "   CPU us a touch; median (min-max) of the rounds");
+	puts("  median (min-max) of the rounds: thousand touches/s, p50 us, p99 us,"
+	     " CPU us a touch");
 	for (i = 0; i < f->nr; i++)
 		json_array_append_new(variants,
 				      report_variant(f, &f->runners[i], scratch));
@@ -650,6 +650,8 @@ int floor_run(const struct bench_opts *opts, json_t *report)
 	f->have_udax = !ret && !udax_find(&f->tree);
 	if (!ret && !f->have_udax)
 		puts("The udax variants are left out.");
+	if (f->have_udax)
+		json_object_set_new(report, "udaxd", udax_config(&f->tree));
 	for (i = 0; i < NR_GROUPS && !ret; i++) {
 		f->g = &groups[i];
 		if (!group_wanted(f, f->g))

@@ -86,6 +86,9 @@ struct udax_tree {
 /* 0, or -ENOENT with a sentence on stderr. */
 int udax_find(struct udax_tree *t);
 
+/* How udaxd was built and would run; says so if it is a debug build. New reference. */
+json_t *udax_config(const struct udax_tree *t);
+
 struct udax_daemon {
 	struct child child;
 	char dir[64];		/* private directory of the socket */

@@ -176,6 +176,31 @@ int udax_find(struct udax_tree *t)
 	return 0;
 }
 
+json_t *udax_config(const struct udax_tree *t)
+{
+	json_t *o = json_object();
+	char cmd[4200], line[256], *value;
+	FILE *p;
+
+	snprintf(cmd, sizeof(cmd), "'%s' --dump-config --socket /", t->daemon);
+	p = popen(cmd, "r");
+	while (p && fgets(line, sizeof(line), p)) {
+		line[strcspn(line, "\n")] = '\0';
+		value = strchr(line, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		json_object_set_new(o, line, json_string(value));
+	}
+	if (p)
+		pclose(p);
+	value = (char *)(uintptr_t)json_string_value(json_object_get(o, "debug"));
+	if (value && !strcmp(value, "yes"))
+		puts("This udaxd checks itself at every step (--enable-debug): "
+		     "its figures stand for nothing.");
+	return o;
+}
+
 /* Connects until the daemon listens, it is gone, or ten seconds are over. */
 static int wait_listening(const struct udax_daemon *d)
 {

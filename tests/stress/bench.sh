@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# udax-bench: its command line, and one short round of everything. What is
+# judged is that it measures and reports, never how fast anything is.
+. "${top_srcdir:-.}/tests/functions.sh"
+
+bench () {
+	timeout -k 10 170 "$top_builddir/udax-bench" "$@"
+}
+
+status_of () {
+	bench "$@" >"$scratch/out" 2>"$scratch/err"
+	is=$?
+}
+
+status_of list
+expect_status $is 0
+grep -q '^floor ' "$scratch/out" || fail "list has no floor"
+for wrong in '' nosuch 'list more' 'run' 'run nosuch' 'run floor more' \
+	'run floor --repeat 0' 'run floor --repeat x' 'run floor --nosuch'; do
+	# shellcheck disable=SC2086 # words
+	status_of $wrong
+	expect_status $is 2 "udax-bench $wrong"
+	grep -q '^usage:' "$scratch/err" || fail "no usage for: $wrong"
+done
+status_of run floor --dir /proc
+expect_status $is 77
+test -s "$scratch/err" || fail "no reason"
+
+requires_uffd
+status_of run floor --repeat 1 --dir "$scratch" --json "$scratch/floor.json"
+test $is = 77 && skip "$(cat "$scratch/err")"
+cat "$scratch/out"
+expect_status $is 0
+status_of run idle --repeat 1 --dir "$scratch" --json "$scratch/idle.json"
+expect_status $is 0
+"$python" - "$scratch/floor.json" "$scratch/idle.json" <<-'EOF2' ||
+	import json, sys
+	floor, idle = [json.load(open(f)) for f in sys.argv[1:]]
+	assert floor["host"]["kernel"] and floor["host"]["command"][1] == "run"
+	groups = {g["name"]: g for g in floor["groups"]}
+	assert {"4k", "2m"} <= set(groups)
+	for group in groups.values():
+	    names = [v["name"] for v in group["variants"]]
+	    assert "native" in names and "udax" in names, names
+	    for variant in group["variants"]:
+	        assert len(variant["rounds"]) == 1
+	        assert variant["rounds"][0]["touches"] > 0
+	        assert variant["rounds"][0]["ns"] > 0
+	udax = [v for v in groups["2m"]["variants"] if v["name"] == "udax"][0]
+	assert udax["rounds"][0]["huge_bytes"] > 0
+	assert idle["seconds"][0]["cpu_ns"] >= 0
+EOF2
+	fail "the reports: see above"
+test -z "$(find "$scratch" -name 'udax-bench.*')" || fail "it left files"
