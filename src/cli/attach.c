@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/run.h"
+#include "lib/path.h"
 #include "lib/sock.h"
 
 /* "--pmem DIR"... and the choices that were made; the caller frees it. */
@@ -114,11 +115,45 @@ static int attach_public(struct run *r)
 	return -1;
 }
 
+static bool serves(const json_t *pmem, const char *dir)
+{
+	const char *served;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(pmem, i, value) {
+		served = json_string_value(value);
+		if (served && path_below(served, dir))
+			return true;
+	}
+	return !json_array_size(pmem);
+}
+
+/* A running daemon may be there for other directories. */
+static int check_served(struct run *r)
+{
+	int status = -1;
+	json_t *d = daemon_call(&r->rpc, "get_status", NULL, &status);
+
+	for (size_t i = 0; d && status < 0 && i < r->opt.nr_dirs; i++) {
+		if (serves(json_object_get(d, "pmem"), r->opt.dirs[i]))
+			continue;
+		complain("--pmem %s: not served by the udaxd at %s",
+			 r->opt.dirs[i], r->opt.daemon);
+		status = EXIT_CANNOT;
+	}
+	json_decref(d);
+	return status;
+}
+
 int run_attach(struct run *r)
 {
 	char why[256];
 	int status;
 
+	/* There is something to clean up from here on. */
+	if (!r->opt.daemon && run_signals(r))
+		return EXIT_UDAX;
 	status = r->opt.daemon ? attach_public(r) : attach_private(r);
 	if (status >= 0)
 		return status;
@@ -130,9 +165,14 @@ int run_attach(struct run *r)
 		complain("%s", why);
 		return EXIT_UDAX;
 	}
-	if (r->opt.daemon)
-		r->daemon_pidfd = sock_peer_pidfd(r->keeper.fd);
-	return -1;
+	if (!r->opt.daemon)
+		return -1;
+	r->daemon_pidfd = sock_peer_pidfd(r->keeper.fd);
+	status = check_served(r);
+	/* Until now a signal ended us: a daemon that hangs can be given up. */
+	if (status < 0 && run_signals(r))
+		return EXIT_UDAX;
+	return status;
 }
 
 void run_detach(struct run *r)

@@ -26,7 +26,10 @@ int run_signals(struct run *r)
 		sigaddset(&set, handled[i]);
 	sigprocmask(SIG_BLOCK, &set, &r->mask);
 	r->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->sigfd < 0 ? -errno : 0;
+	if (r->sigfd >= 0)
+		return 0;
+	complain("signalfd: %s", strerror(errno));
+	return -errno;
 }
 
 static void reaped(void *arg, pid_t pid, int status)

@@ -257,7 +257,7 @@ static int run(struct run *r)
 	if (status >= 0)
 		return status;
 	if (getrandom(&r->token, sizeof(r->token), 0) != sizeof(r->token) ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) || run_signals(r)) {
+	    prctl(PR_SET_CHILD_SUBREAPER, 1)) {
 		complain("cannot set up: %s", strerror(errno));
 		return EXIT_UDAX;
 	}

@@ -72,7 +72,7 @@ void run_detach(struct run *r);
 
 /* events.c */
 
-/* Blocks the signals and makes the descriptor for them. 0 or -errno. */
+/* Blocks the signals and makes the descriptor for them. 0 or -errno, with a complaint. */
 int run_signals(struct run *r);
 /* Handles what has happened; @wait: sleeps until something has. */
 void run_step(struct run *r, bool wait);
