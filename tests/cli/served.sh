@@ -38,7 +38,7 @@ kill -STOP "$daemon"
 	touch "$scratch/ran" &
 pid=$!
 connected () {
-	grep -q -e poll -e unix_stream_ "/proc/$pid/wchan" 2>/dev/null
+	grep -q -e poll -e skb_wait "/proc/$pid/wchan" 2>/dev/null
 }
 wait_for connected
 kill $pid
