@@ -37,6 +37,17 @@ struct adopt {
 	int fd;
 };
 
+static void watch(struct loop *loop, struct session *s, struct loop_op *op,
+		  loop_fn *fn, int fd)
+{
+	if (op->armed || fd < 0)
+		return;
+	loop_op_init(op, fn);
+	session_get(s);
+	if (loop_poll(loop, op, fd, POLLIN))
+		session_put(s);
+}
+
 static void on_socket(struct loop *loop, struct loop_op *op, int res, bool last)
 {
 	struct session *s = container_of(op, struct session, sock_op);
@@ -44,8 +55,14 @@ static void on_socket(struct loop *loop, struct loop_op *op, int res, bool last)
 
 	if (res > 0)
 		handshake_messages(w->x, s);
-	if (last)
-		session_put(s);
+	if (!last)
+		return;
+	/* A new socket came while the old one's poll was still there. */
+	if (s->rewatch && atomic_load(&s->state) == SESSION_LIVE) {
+		s->rewatch = false;
+		watch(loop, s, &s->sock_op, on_socket, atomic_load(&s->sock));
+	}
+	session_put(s);
 }
 
 static void on_pidfd(struct loop *loop, struct loop_op *op, int res, bool last)
@@ -55,17 +72,6 @@ static void on_pidfd(struct loop *loop, struct loop_op *op, int res, bool last)
 	if (res > 0)
 		session_end(s);
 	if (last)
-		session_put(s);
-}
-
-static void watch(struct loop *loop, struct session *s, struct loop_op *op,
-		  loop_fn *fn, int fd)
-{
-	if (op->armed || fd < 0)
-		return;
-	loop_op_init(op, fn);
-	session_get(s);
-	if (loop_poll(loop, op, fd, POLLIN))
 		session_put(s);
 }
 
@@ -79,7 +85,8 @@ static void adopt_on_home(struct loop *loop, struct loop_msg *msg)
 		/* The number stays, others may be writing to it. */
 		dup3(a->fd, old, O_CLOEXEC);
 		close(a->fd);
-		if (s->sock_op.armed)
+		s->rewatch = s->sock_op.armed;
+		if (s->rewatch)
 			loop_cancel(loop, &s->sock_op);
 	} else if (a->fd >= 0) {
 		atomic_store(&s->sock, a->fd);

@@ -127,6 +127,7 @@ struct session {
 	struct session_polls *polls;	/* the uffd's polls, one a worker */
 	atomic_uint nr_polls;
 	struct loop_op sock_op, pidfd_op;	/* home worker */
+	bool rewatch;			/* home worker: poll the socket anew */
 	struct loop_msg end_msg;
 	atomic_flag learning;		/* somebody asks who it is */
 	struct fault_stats **stats;	/* [udaxd.nr_execs], each one executor's */
