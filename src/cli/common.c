@@ -10,11 +10,18 @@
 #include "cli/rpc.h"
 #include "udax/wire.h"
 
+/* One write: others write to the same stderr. */
 static void vcomplain(const char *fmt, va_list ap)
 {
-	fputs("udax: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	char line[1024];
+	int len = snprintf(line, sizeof(line), "udax: ");
+	int rest = sizeof(line) - 1 - len;
+	int more = vsnprintf(line + len, rest, fmt, ap);
+
+	if (more > 0)
+		len += more < rest ? more : rest - 1;
+	line[len++] = '\n';
+	fwrite(line, 1, len, stderr);
 }
 
 void complain(const char *fmt, ...)

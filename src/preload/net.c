@@ -40,10 +40,11 @@ bool net_alive(void)
 	return session && !dead;
 }
 
+/* The udax run that we are part of sees it too, and says it once for all. */
 static void say_gone(void)
 {
 	dead = true;
-	if (!env.quiet)
+	if (!env.quiet && (!env.token || env.verbose))
 		say("udaxd is gone: %d goes on without emulation",
 		    (long)sys_getpid());
 }
