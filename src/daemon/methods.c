@@ -171,10 +171,12 @@ static json_t *session_json(struct session *s, bool counters)
 	struct fault_summary more = { .mappings = s->mappings, .processes = 1 };
 	struct fault_stats stats = { 0 };
 	unsigned int regions;
+	bool image;
 	json_t *o;
 
 	lock_take(&s->lock);
 	regions = s->nr_regions;
+	image = s->image;
 	lock_release(&s->lock);
 	session_stats(s, &stats);
 	o = json_pack("{s:I,s:i,s:o,s:s,s:o,s:i,s:I,s:b,s:I,s:I,s:I,s:I}",
@@ -184,7 +186,7 @@ static json_t *session_json(struct session *s, bool counters)
 		      "token", hex(s->group->token),
 		      "regions", (int)regions,
 		      "mappings", (json_int_t)s->mappings,
-		      "image", (int)s->image,
+		      "image", (int)image,
 		      "pte", (json_int_t)stats.pte, "pmd", (json_int_t)stats.pmd,
 		      "refill", (json_int_t)stats.refill,
 		      "waits", (json_int_t)stats.dax.waits);
