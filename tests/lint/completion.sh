@@ -29,8 +29,10 @@ offers shutdown
 grep -v shutdown "$scratch/offered" && fail "more than shutdown"
 tab run --
 offers --pmem --json --daemon
+tab run --media ''
+offers auto direct image
 tab run --track ''
-offers fast exact
+offers fast
 mkdir "$scratch/directory"
 : >"$scratch/file"
 tab run --pmem "$scratch/"
