@@ -37,7 +37,7 @@ struct exec;
 struct worker;
 struct bracket;
 
-/* A run: all sessions with one token. Lives as long as udaxd. */
+/* A run: all sessions with one token. Lives until it is over and long past. */
 struct group {
 	struct list_head link;		/* udaxd.groups, daemon lock */
 	uint64_t token;
@@ -140,7 +140,8 @@ struct udaxd {
 	struct dax_wait_table waits;
 	struct lock lock;		/* LOCK_RANK_DAEMON */
 	struct list_head sessions, files, groups;	/* under it */
-	unsigned int nr_sessions, nr_files;		/* under it */
+	unsigned int nr_sessions, nr_files, nr_groups;	/* under it */
+	struct group retired;				/* sums of freed groups; under it */
 	uint64_t next_id;				/* under it */
 	struct list_head idle_waits;	/* struct group_wait.link, under it */
 	struct worker **workers;

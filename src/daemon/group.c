@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Runs whose sums are kept apart, for a summary that is asked for late. */
+#define GROUPS_KEPT 64
+
 struct group *group_find(struct udaxd *d, uint64_t token)
 {
 	struct group *g;
@@ -15,6 +18,42 @@ struct group *group_find(struct udaxd *d, uint64_t token)
 	return NULL;
 }
 
+/* Nobody counts in it any more. Daemon lock held. */
+static bool group_over(struct udaxd *d, const struct group *g)
+{
+	struct file *f;
+
+	if (g->sessions || g->draining || g->keeper)
+		return false;
+	list_for_each(f, &d->files, link)
+		if (f->group == g)
+			return false;
+	return true;
+}
+
+/*
+ * A udaxd that runs for long sees many runs: the oldest that is over goes into
+ * the sum of those that went before. Daemon lock held.
+ */
+static void retire_one(struct udaxd *d)
+{
+	struct group *g;
+
+	list_for_each(g, &d->groups, link)
+		if (group_over(d, g))
+			break;
+	if (&g->link == &d->groups)
+		return;
+	fault_stats_add(&d->retired.ended, &g->ended);
+	d->retired.processes += g->processes;
+	d->retired.mappings += g->mappings;
+	d->retired.files += g->files;
+	list_del(&g->link);
+	d->nr_groups--;
+	free(g->seen);
+	free(g);
+}
+
 struct group *group_get(struct udaxd *d, uint64_t token)
 {
 	struct group *g;
@@ -22,9 +61,12 @@ struct group *group_get(struct udaxd *d, uint64_t token)
 	lock_take(&d->lock);
 	g = group_find(d, token);
 	if (!g) {
+		if (d->nr_groups >= GROUPS_KEPT)
+			retire_one(d);
 		g = calloc(1, sizeof(*g));
 		if (g) {
 			g->token = token;
+			d->nr_groups++;
 			list_add_tail(&g->link, &d->groups);
 		}
 	}
@@ -44,7 +86,10 @@ void group_stats(struct udaxd *d, const struct group *g, struct fault_stats *int
 	const struct group *each;
 	const struct session *s;
 
-	memset(into, 0, sizeof(*into));
+	if (g)
+		memset(into, 0, sizeof(*into));
+	else
+		*into = d->retired.ended;
 	list_for_each(each, &d->groups, link)
 		if (!g || each == g)
 			fault_stats_add(into, &each->ended);

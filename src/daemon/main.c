@@ -21,6 +21,8 @@
 #include "daemon/control.h"
 #include "lib/sock.h"
 
+#define EXIT_CANNOT 77	/* this machine cannot serve faults */
+
 void logmsg(const char *fmt, ...)
 {
 	char line[512];
@@ -106,6 +108,7 @@ static int make_workers(struct udaxd *d)
 	return err;
 }
 
+/* 0, or main()'s exit status; what there was to say has been said. */
 static int start(struct udaxd *d)
 {
 	char path[256];
@@ -116,7 +119,7 @@ static int start(struct udaxd *d)
 	if (err) {
 		logmsg("userfaultfd cannot be used: %s (see udax doctor)",
 		       strerror(-err));
-		return err;
+		return EXIT_CANNOT;
 	}
 	err = make_waits(d);
 	if (!err)
@@ -126,13 +129,13 @@ static int start(struct udaxd *d)
 				 d->execs + d->nr_workers);
 	if (err) {
 		logmsg("cannot start: %s", strerror(-err));
-		return err;
+		return EXIT_FAILURE;
 	}
 	d->listen = sock_listen(d->opt.socket, SOCK_SEQPACKET | SOCK_NONBLOCK,
 				0660, path, sizeof(path));
 	if (d->listen < 0) {
 		logmsg("%s", path);
-		return d->listen;
+		return EXIT_FAILURE;
 	}
 	for (unsigned int i = 0; i < d->nr_workers && !err; i++)
 		err = worker_start(d->workers[i], i ? -1 : d->listen);
@@ -141,7 +144,7 @@ static int start(struct udaxd *d)
 			 d->opt.socket);
 		err = control_start(&d->control, d, path);
 	}
-	return err;
+	return err ? EXIT_FAILURE : 0;
 }
 
 /* The programs go on without us, with the right data; but not with an image. */
@@ -255,8 +258,9 @@ int main(int argc, char **argv)
 	d->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sigfd = block_signals();
 	raise_nofile();
-	if (start(d))
-		return 77;
+	code = start(d);
+	if (code)
+		return code;
 	say_ready(d);
 	wait_for_stop(d, sigfd);
 	stop(d);

@@ -82,6 +82,11 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 	const struct group *i;
 
 	group_stats(d, g, &stats);
+	if (!g) {
+		more.files = d->retired.files;
+		more.mappings = d->retired.mappings;
+		more.processes = d->retired.processes;
+	}
 	list_for_each(i, &d->groups, link) {
 		if (g && g != i)
 			continue;
