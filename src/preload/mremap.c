@@ -87,17 +87,104 @@ static uint64_t colour_of(uint64_t addr)
 	return (r->offset + (addr - r->start)) & (SHIM_PMD - 1);
 }
 
+/*
+ * Kernels from 6.17 on move a range that is several mappings, MREMAP_FIXED and of
+ * one size, but not if one of them has a userfaultfd (mm/mremap.c,
+ * vma_multi_allowed()). Is this such a kernel?
+ */
+static bool moves_several(void)
+{
+	static int known;	/* lock held */
+	long a, b, ret;
+
+	if (known)
+		return known > 0;
+	a = sys_mmap(0, 2 * SHIM_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	b = sys_mmap(0, 2 * SHIM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_failed(a) || sys_failed(b))
+		return false;
+	sys_mprotect((uint64_t)a, SHIM_PAGE, PROT_NONE);
+	ret = sys_mremap((uint64_t)a, 2 * SHIM_PAGE, 2 * SHIM_PAGE,
+			 MREMAP_MAYMOVE | MREMAP_FIXED, (uint64_t)b);
+	known = sys_failed(ret) ? -1 : 1;
+	sys_munmap((uint64_t)a, 2 * SHIM_PAGE);
+	sys_munmap((uint64_t)b, 2 * SHIM_PAGE);
+	return known > 0;
+}
+
+/*
+ * Moves mapping after mapping. Where they begin only the kernel knows (advice
+ * and locks split them, too): what is refused is halved. Of what is refused a
+ * part may have moved, so an unmapped page is one that is done; the kernel, too,
+ * passes over gaps.
+ */
+static long move_several(uint64_t old, uint64_t len, uint64_t target)
+{
+	long ret = sys_mremap(old, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	uint64_t half = round_up(len / 2, SHIM_PAGE);
+
+	if (ret != -EFAULT)
+		return ret;
+	if (len == SHIM_PAGE)
+		return (long)target;
+	ret = move_several(old, half, target);
+	if (!sys_failed(ret))
+		ret = move_several(old + half, len - half, target + half);
+	return sys_failed(ret) ? ret : (long)target;
+}
+
+static long remap_fixed(const struct remap *m)
+{
+	const struct range *r = ranges_get(ranges_find(m->old));
+	bool one = r->start <= m->old && r->end >= m->old + m->old_len;
+	bool several = m->old_len == m->new_len && moves_several();
+	long ret = -EFAULT;
+
+	/* The kernel alone would stop half way, at the first that is managed. */
+	if (one || !several)
+		ret = sys_mremap(m->old, m->old_len, m->new_len, m->flags, m->target);
+	if (ret != -EFAULT || !several ||
+	    sys3(SYS_msync, m->old, SHIM_PAGE, MS_ASYNC))
+		return ret;
+	return move_several(m->old, m->old_len, m->target);
+}
+
 /* The raw call of a plain mremap: in place if it can be, else where it is best. */
 static long remap_plain(const struct remap *m)
 {
 	long ret;
 
-	if (fixed(m) || m->new_len <= m->old_len)
-		return sys_mremap(m->old, m->old_len, m->new_len, m->flags, m->target);
+	if (fixed(m))
+		return remap_fixed(m);
+	if (m->new_len <= m->old_len)
+		return sys_mremap(m->old, m->old_len, m->new_len, m->flags, 0);
 	ret = sys_mremap(m->old, m->old_len, m->new_len, 0, 0);
 	if (ret != -ENOMEM || !(m->flags & MREMAP_MAYMOVE))
 		return ret;
 	return move_anywhere(m, colour_of(m->old), MREMAP_MAYMOVE);
+}
+
+/*
+ * Is the old range one mapping to the kernel too? Taking the permissions of
+ * several would make them one, and let a call succeed that must fail.
+ */
+static bool is_uniform(const struct remap *m)
+{
+	uint64_t limit = m->old + m->old_len;
+	size_t i = ranges_find(m->old);
+	const struct range *a = ranges_get(i), *b;
+
+	if (a->start > m->old)
+		return false;
+	for (; a->end < limit; a = b) {
+		if (++i == ranges_nr())
+			return false;
+		b = ranges_get(i);
+		if (b->start != a->end || b->prot != a->prot || b->flags != a->flags ||
+		    b->file != a->file || b->offset != a->offset + (a->end - a->start))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -119,7 +206,7 @@ static long remap_managed(const struct remap *m, bool *locked)
 
 	*locked = grows && mlock_suspend(m->old, m->old_len);
 	bracket_begin(&c);
-	veil = m->image && fixed(m);
+	veil = m->image && fixed(m) && is_uniform(m);
 	if (veil)
 		sys_mprotect(m->old, m->old_len, PROT_NONE);
 	ret = remap_plain(m);
