@@ -28,8 +28,10 @@ compare () {
 	done
 }
 
-mkdir "$scratch/p"
-compare "$scratch/p" 800
-image_scratch
-# shellcheck disable=SC2154 # image: functions.sh, image_scratch
-compare "$image" 500 noio
+if test "${medium-}" = image; then
+	image_scratch
+	compare "$disk" 500 noio
+else
+	mkdir "$scratch/p"
+	compare "$scratch/p" 800
+fi
