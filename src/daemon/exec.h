@@ -113,13 +113,6 @@ int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,
 void pool_stop(struct pool *pool);
 /* Any thread. The helper calls task_run(). */
 void pool_submit(struct pool *pool, struct task *t);
-/* Any thread. Runs @fn on a helper; @link is the caller's until then. */
-struct pool_job {
-	struct list_head link;
-	void (*fn)(struct exec *x, struct pool_job *job);
-};
-void pool_call(struct pool *pool, struct pool_job *job);
-
 /* CLOCK_MONOTONIC, ns. */
 uint64_t now_ns(void);
 
