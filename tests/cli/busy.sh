@@ -7,6 +7,8 @@
 requires_uffd
 requires_cmd fio
 mkdir "$scratch/p"
+# fio leaves the state of a verification where it runs.
+cd "$scratch" || exit 1
 sock=$scratch/sock
 
 daemon=
