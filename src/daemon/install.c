@@ -234,6 +234,12 @@ static int map_2m(struct exec *x, struct task *t)
 	} else {
 		err = collapse(x, t, head);
 	}
+	/*
+	 * The kernel maps within one VMA. Boundaries that are no region's, as of
+	 * MADV_RANDOM, may lie in the window: then it is filled page by page.
+	 */
+	if (err == -ENOENT && !is_hugetlb(t))
+		return map_4k(x, t);
 	return settle(x, t, err, head, DAX_PMD_SIZE, t->write);
 }
 

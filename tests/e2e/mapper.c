@@ -20,6 +20,7 @@
  *	step OFF LEN STEP	reads one word every STEP bytes, prints their sum
  *	pread OFF		prints the word that read(2) sees
  *	sync			msync(MS_SYNC) of the mapping
+ *	split OFF LEN		madvise(MADV_RANDOM): the kernel splits the mapping
  *	smaps FIELD		prints the field's kilobytes, summed over the mapping
  *	say TEXT		prints a line
  *	wait TEXT		prints a line and waits for one on stdin
@@ -197,6 +198,14 @@ static void op_step(char **arg)
 	printf("%" PRIu64 "\n", sum);
 }
 
+static void op_split(char **arg)
+{
+	void *at = (void *)(uintptr_t)word(number(arg[0]));
+
+	if (madvise(at, number(arg[1]), MADV_RANDOM))
+		die("madvise: %s", strerror(errno));
+}
+
 static void op_pread(char **arg)
 {
 	uint64_t is;
@@ -288,6 +297,7 @@ static const struct op {
 	{ "zero", 2, op_zero },		{ "put", 2, op_put },
 	{ "get", 1, op_get },		{ "step", 3, op_step },
 	{ "pread", 1, op_pread },	{ "sync", 0, op_sync },
+	{ "split", 2, op_split },
 	{ "smaps", 1, op_smaps },	{ "say", 1, op_say },
 	{ "wait", 1, op_wait },		{ "fork", 0, op_fork },
 	{ "exit", 1, op_exit },		{ "kill", 1, op_kill },
