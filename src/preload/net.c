@@ -256,7 +256,8 @@ static long make_uffd(int dev)
 	fd = sys1(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	if (!sys_failed(fd) && !warned && !env.quiet) {
 		warned = true;
-		say("no permission for /dev/userfaultfd: system calls that touch pages not yet mapped fail with EFAULT");
+		say("no permission for /dev/userfaultfd: system calls %s",
+		    "that touch pages not yet mapped fail with EFAULT");
 	}
 	return fd;
 }

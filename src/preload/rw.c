@@ -40,8 +40,9 @@ static __attribute__((noinline)) void look(int fd)
 	yes = is_mapped(fd) && !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED);
 	shim_leave(&g);
 	if (yes && !env.quiet)
-		say("%d: read(2) or write(2) on descriptor %d, whose file is mapped: the two are not coherent on image media",
-		    (long)sys_getpid(), (long)fd);
+		say("%d: read(2) or write(2) on descriptor %d, whose file is mapped: %s",
+		    (long)sys_getpid(), (long)fd,
+		    "the two are not coherent on image media");
 }
 
 static inline void check(int fd)

@@ -106,7 +106,7 @@ int net_ready(void);
 int net_session(void);
 /* There was one, and udaxd has not gone since. */
 bool net_alive(void);
-/* Never connected so far, or lost. */
+/* It could not be reached, or it is gone: no call will be tried again. */
 bool net_dead(void);
 /*
  * Sends @msg as @op, with @fd unless it is -1, and waits for the reply, which
