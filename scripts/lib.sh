@@ -52,11 +52,13 @@ install_packages () {
 	test -n "$missing" || return 0
 	if test "$(id -u)" = 0 && command -v apt-get >/dev/null; then
 		say "installing: $missing"
+		mkdir -p "$top/build"
 		# The lists of a fresh machine are empty or old.
 		# shellcheck disable=SC2086
-		apt_install $missing >/dev/null 2>&1 ||
-			{ apt-get update -q </dev/null && apt_install $missing; } ||
-			die "apt-get cannot install: $missing"
+		apt_install $missing >/dev/null 2>&1 || {
+			quietly "$top/build/apt.out" apt-get update -q &&
+			quietly "$top/build/apt.out" apt_install $missing
+		} || die "apt-get cannot install: $missing"
 		return 0
 	fi
 	say "not installed (as root: apt-get install $missing)"
