@@ -57,6 +57,7 @@ struct task {
 	uint32_t tid;			/* faulting thread */
 	bool write, minor, wp;		/* from the message */
 	bool refill;			/* the model is not asked */
+	bool installed;			/* MAP has seen to the thread */
 
 	/* TASK_RANGE: holds a reference of @file */
 	void (*done)(struct exec *x, struct task *t);

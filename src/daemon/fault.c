@@ -82,7 +82,9 @@ static void start_fault(struct exec *x, struct task *t)
 	uint64_t pos = r->offset + (t->addr - r->start);
 	bool huge = t->file->media->page_size > DAX_PAGE_SIZE;
 
-	if (!(flags & UDAX_MAP_NOHUGE) && slot != DAX_PT_TABLE)
+	/* A huge pmd is written to at its own order, whatever was advised since. */
+	if (slot == DAX_PT_HUGE ||
+	    (slot == DAX_PT_NONE && !(flags & UDAX_MAP_NOHUGE)))
 		huge = true;
 	if ((huge ? pos | PMD_MASK : pos) >=
 	    __atomic_load_n(&t->file->mapping.i_size, __ATOMIC_RELAXED))
@@ -120,6 +122,8 @@ void fault_done(struct exec *x, struct task *t)
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	else if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
 		install_sigbus(x, t);
+	else if (!t->installed)	/* the page table has changed: look again */
+		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	count_done(x, t);
 	task_free(x, t);
 	region_put(r);
@@ -184,7 +188,7 @@ static void pagefault(struct exec *x, struct session *s,
 	t->granted = t->waited = false;
 	t->parked_ns = 0;
 	t->read_ns = now;
-	t->refill = false;
+	t->refill = t->installed = false;
 	/*
 	 * Where stores are tracked, permission to write is given under the
 	 * entry's lock only: else it could slip in behind a write-back.

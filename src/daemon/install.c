@@ -274,6 +274,7 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 	bool write = t->op.ask.write;
 	int err;
 
+	t->installed = true;	/* or dropped: the thread is seen to either way */
 	if (!install_begin(x, r, t->addr))
 		return -EAGAIN;
 	if (pmd)

@@ -20,7 +20,8 @@
  *	step OFF LEN STEP	reads one word every STEP bytes, prints their sum
  *	pread OFF		prints the word that read(2) sees
  *	sync			msync(MS_SYNC) of the mapping
- *	split OFF LEN		madvise(MADV_RANDOM): the kernel splits the mapping
+ *	advise WHAT OFF LEN	madvise(2): random (the kernel splits the mapping there),
+ *				nohuge
  *	smaps FIELD		prints the field's kilobytes, summed over the mapping
  *	say TEXT		prints a line
  *	wait TEXT		prints a line and waits for one on stdin
@@ -198,11 +199,12 @@ static void op_step(char **arg)
 	printf("%" PRIu64 "\n", sum);
 }
 
-static void op_split(char **arg)
+static void op_advise(char **arg)
 {
-	void *at = (void *)(uintptr_t)word(number(arg[0]));
+	int advice = !strcmp(arg[0], "random") ? MADV_RANDOM : MADV_NOHUGEPAGE;
+	void *at = (void *)(uintptr_t)word(number(arg[1]));
 
-	if (madvise(at, number(arg[1]), MADV_RANDOM))
+	if (madvise(at, number(arg[2]), advice))
 		die("madvise: %s", strerror(errno));
 }
 
@@ -297,7 +299,7 @@ static const struct op {
 	{ "zero", 2, op_zero },		{ "put", 2, op_put },
 	{ "get", 1, op_get },		{ "step", 3, op_step },
 	{ "pread", 1, op_pread },	{ "sync", 0, op_sync },
-	{ "split", 2, op_split },
+	{ "advise", 3, op_advise },
 	{ "smaps", 1, op_smaps },	{ "say", 1, op_say },
 	{ "wait", 1, op_wait },		{ "fork", 0, op_fork },
 	{ "exit", 1, op_exit },		{ "kill", 1, op_kill },

@@ -18,7 +18,7 @@ for alloc in "alloc 0 4m" ""; do
 	rm -f "$f"
 	# shellcheck disable=SC2086 # words
 	udax_run "$base/p" -- "$mapper" "$f" size 4m $alloc map 0 4m rw \
-		split 1m 4k put 4k 1 put 1m 2 put 2040k 3 put 3m 4 sync \
+		advise random 1m 4k put 4k 1 put 1m 2 put 2040k 3 put 3m 4 sync \
 		</dev/null || fail "the program"
 	expect_faults
 	native=$("$mapper" "$f" map 0 4m r get 4k get 1m get 2040k get 3m |
