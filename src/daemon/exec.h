@@ -9,6 +9,7 @@
 #define UDAX_DAEMON_EXEC_H
 
 #include "daemon/daemon.h"
+#include "daemon/storm.h"
 
 /* A thread that runs tasks. All fields are the thread's own unless said. */
 struct exec {
@@ -29,6 +30,7 @@ struct exec {
 	} later[16];
 	unsigned int nr_later;
 	bool draining;			/* in worker_drain() */
+	struct storm storm;		/* workers */
 };
 
 enum task_kind { TASK_FAULT, TASK_RANGE };

@@ -32,19 +32,19 @@ static void wake_later(struct exec *x)
 void worker_drain(struct exec *x, struct session *s)
 {
 	struct uffd_msg msgs[READ_BATCH];
+	uint64_t now;
 	int n;
 
 	x->draining = true;
 	do {
-		uint64_t now;
-
 		n = uffd_read(s->uffd, msgs, READ_BATCH);
 		if (n <= 0)
 			break;
 		now = now_ns();
 		for (int i = 0; i < n; i++)
 			fault_message(x, s, &msgs[i], now);
-	} while (n == READ_BATCH || x->nr_later);
+		storm_served(&x->storm, n, now);
+	} while (n == READ_BATCH || x->nr_later || x->storm.on);
 	x->draining = false;
 	wake_later(x);
 }
@@ -148,6 +148,7 @@ static void *worker_main(void *arg)
 	CPU_ZERO(&set);
 	CPU_SET(w->cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+	storm_init(&w->x->storm);
 	err = loop_run(w->loop);
 	if (err) {
 		logmsg("worker on CPU %u: %s", w->cpu, strerror(-err));
