@@ -65,13 +65,10 @@ static bool copy_dirs(const char *list)
 {
 	size_t size = length(list) + 2, len;
 	char *out, *start;
-	long mem;
 
-	mem = sys_mmap(0, round_up(size, SHIM_PAGE), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (sys_failed(mem))
+	env.dirs = out = memory_get(size);
+	if (!out)
 		return false;
-	env.dirs = out = (char *)mem;
 	while (*list) {
 		start = out;
 		while (*list && *list != ':')
@@ -113,7 +110,8 @@ static bool read_environment(void)
 	env.require = is_set(UDAX_ENV_REQUIRE);
 	env.verbose = is_set(UDAX_ENV_VERBOSE);
 	env.quiet = is_set(UDAX_ENV_QUIET);
-	return copy_dirs(dirs);
+	memory_start();
+	return lock_start() && copy_dirs(dirs);
 }
 
 /*

@@ -44,20 +44,13 @@ static void restore_signals(const struct guard *g)
 	sys_sigmask(SIG_SETMASK, &g->mask, NULL);
 }
 
-/* Lock held. False when there is no memory for it. */
-static bool make_owner(void)
+bool lock_start(void)
 {
-	long mem;
-
-	if (owner)
-		return true;
-	mem = sys_mmap(0, SHIM_PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (sys_failed(mem))
+	owner = memory_get(SHIM_PAGE);
+	if (!owner)
 		return false;
-	sys_madvise((uint64_t)mem, SHIM_PAGE, MADV_WIPEONFORK);
-	*(uint32_t *)mem = (uint32_t)sys_getpid();
-	__atomic_store_n(&owner, (uint32_t *)mem, __ATOMIC_RELEASE);
+	sys_madvise((uint64_t)owner, SHIM_PAGE, MADV_WIPEONFORK);
+	*owner = (uint32_t)sys_getpid();
 	return true;
 }
 
@@ -93,29 +86,18 @@ static void adopt(void)
 
 bool shim_enter(struct guard *g)
 {
-	uint32_t *o, pid;
-
 	if (!shim_on())
 		return false;
 	block_signals(g);
-	o = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
-	if (o && *o == 0) {
+	if (*owner == 0) {
 		adopt();
 		return true;
 	}
-	if (o) {
-		pid = (uint32_t)sys_getpid();
-		if (*o != pid) {
-			restore_signals(g);
-			return false;
-		}
-	}
-	take();
-	if (!make_owner()) {
-		drop();
+	if (*owner != (uint32_t)sys_getpid()) {
 		restore_signals(g);
 		return false;
 	}
+	take();
 	return true;
 }
 

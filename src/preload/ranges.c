@@ -6,7 +6,7 @@
  */
 #include "preload/shim.h"
 
-static struct range *room;	/* raw mmap; never freed */
+static struct range *room;	/* memory_get() */
 static size_t capacity;		/* ranges that fit */
 static size_t head, nr;		/* the table is room[head .. head + nr) */
 
@@ -105,7 +105,7 @@ static void move(size_t to, size_t from, size_t n)
 int ranges_reserve(size_t n)
 {
 	size_t want = capacity ? capacity : 128;
-	long mem;
+	struct range *mem;
 
 	if (head >= n && capacity - head - nr >= n)
 		return 0;
@@ -113,16 +113,12 @@ int ranges_reserve(size_t n)
 	while (want < 2 * nr || want < nr + 2 * n + 2)
 		want *= 2;
 	if (want > capacity) {
-		if (!room)
-			mem = sys_mmap(0, want * sizeof(*room),
-				       PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		else
-			mem = sys_mremap((uint64_t)room, capacity * sizeof(*room),
-					 want * sizeof(*room), MREMAP_MAYMOVE, 0);
-		if (sys_failed(mem))
+		mem = room ? memory_grow(room, capacity * sizeof(*room),
+					 want * sizeof(*room)) :
+		      memory_get(want * sizeof(*room));
+		if (!mem)
 			return ENOMEM;
-		room = (struct range *)mem;
+		room = mem;
 		capacity = want;
 	}
 	want = (capacity - nr) / 2;

@@ -62,7 +62,18 @@ struct file {
 /* No lock; two or three system calls, none of which changes the descriptor. */
 bool file_managed(int fd, struct file *f);
 
+/* --------------------------------------------------------------- memory.c */
+
+void memory_start(void);	/* once, before any */
+/* Zero-filled, or NULL. Never given back. */
+void *memory_get(uint64_t size);
+/* Larger; it may move. NULL: there is no more, @old stays. */
+void *memory_grow(void *old, uint64_t old_size, uint64_t size);
+
 /* ----------------------------------------------------------------- lock.c */
+
+/* Once, by the only thread. False: no memory. */
+bool lock_start(void);
 
 struct guard {
 	uint64_t mask;		/* the thread's signal mask before */

@@ -251,6 +251,31 @@ static void thousands(void)
 	}
 }
 
+/*
+ * A range that was the program's is unmapped once more. Natively nothing is there
+ * but what it mapped itself since.
+ */
+static void unmap_twice(void)
+{
+	int fd = make_file(dirs.pmem, "f", 64 * PAGE, O_RDWR);
+	char *area, *p;
+	size_t i;
+
+	area = map_file(-1, 32 * PMD, RW, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	CHECK(!munmap(area, 32 * PMD));
+	/* Small gaps elsewhere are filled first, then the hole is. */
+	for (i = 0, p = NULL; i < 60000 && (p < area || p >= area + 32 * PMD); i++)
+		p = map_file(-1, PAGE, i & 1 ? RW : PROT_READ,
+			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	CHECK(i < 60000);
+	for (i = 0; i < 400; i++)
+		map_file(fd, PAGE, RW, MAP_SHARED, (off_t)(i % 60 * PAGE));
+	CHECK(!munmap(area, 32 * PMD));
+	for (i = 0; i < 400; i++)
+		check_pages(map_file(fd, PAGE, RW, MAP_SHARED, (off_t)(i % 60 * PAGE)),
+			    i % 60, 1);
+}
+
 const struct test_case map_cases[] = {
 	{ "unmanaged", unmanaged, .log = "", .err = "" },
 	{ "neighbour", neighbour, .log = "", .err = "" },
@@ -268,5 +293,6 @@ const struct test_case map_cases[] = {
 	  " BEGIN:mmap END:mmap BEGIN:mmap END:mmap BEGIN:mmap MAP"
 	  " BEGIN:mmap END:mmap!9 BEGIN:mmap END:mmap!95", .err = "" },
 	{ "thousands", thousands, .err = "" },
+	{ "unmap-twice", unmap_twice, .err = "" },
 };
 const size_t nr_map_cases = ARRAY_SIZE(map_cases);
