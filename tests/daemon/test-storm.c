@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When a worker steps back, and when it does so no more. Time is given. */
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "daemon/storm.h"
+
+#define MS 1000000ull
+
+static uint64_t now;
+
+/* @faults a millisecond for @ms milliseconds. */
+static void serve(struct storm *s, unsigned int faults, unsigned int ms)
+{
+	while (ms--) {
+		now += MS;
+		storm_served(s, faults, now);
+	}
+}
+
+static void start(struct storm *s)
+{
+	now = 1000 * MS;
+	storm_init(s);
+	if (!s->allowed) {
+		puts("SKIP: SCHED_IDLE cannot be left without CAP_SYS_NICE");
+		skip();
+	}
+	serve(s, 0, 10);
+	assert_false(s->on);
+}
+
+static void comes_and_goes(void **state)
+{
+	struct storm s;
+
+	start(&s);
+	serve(&s, 5, 50);
+	assert_false(s.on);
+	serve(&s, 60, 10);
+	assert_true(s.on);
+	assert_int_equal(sched_getscheduler(0), SCHED_IDLE);
+	serve(&s, 80, 100);
+	assert_true(s.on);
+	/* The program does something else. */
+	now += 500 * MS;
+	storm_served(&s, 1, now);
+	assert_false(s.on);
+	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+}
+
+static void backs_off(void **state)
+{
+	struct storm s;
+	unsigned int times = 0;
+
+	start(&s);
+	/* Whenever it steps back it is starved by somebody who computes. */
+	for (unsigned int ms = 0; ms < 20000; ms++) {
+		bool was = s.on;
+
+		serve(&s, s.on ? 1 : 60, 1);
+		times += s.on && !was;
+	}
+	assert_false(s.on && s.backoff < 1000 * MS);
+	assert_in_range(times, 2, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comes_and_goes),
+		cmocka_unit_test(backs_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
