@@ -7,6 +7,7 @@
 #ifndef UDAX_BENCH_BENCH_H
 #define UDAX_BENCH_BENCH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,9 @@ struct experiment {
 	int (*run)(const struct bench_opts *opts, json_t *report);
 	const char *what;	/* one line for `udax-bench list` */
 };
+
+/* Set by SIGHUP, SIGINT and SIGTERM: clean up and end with BENCH_FAIL. */
+extern volatile sig_atomic_t bench_interrupted;
 
 int floor_run(const struct bench_opts *opts, json_t *report);
 int idle_run(const struct bench_opts *opts, json_t *report);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,13 +126,6 @@ struct floor {
 	struct runner runners[MAX_VARIANTS];
 	unsigned int nr;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
 
 /* A packet of exactly @size bytes within ANSWER_MS; 0 or -errno. */
 static int answer(int sock, void *data, size_t size)
@@ -478,7 +470,7 @@ static int run_rounds(struct floor *f)
 			r = &f->runners[(i + round + 1) % f->nr];
 			progress("%s: round %d/%u %s", f->g->name, round + 1,
 				 f->rounds, r->v->name);
-			ret = interrupted ? -EINTR : runner_round(r, round);
+			ret = bench_interrupted ? -EINTR : runner_round(r, round);
 			if (ret) {
 				progress("%s", "");
 				fprintf(stderr, "udax-bench: %s, %s: %s\n",
@@ -630,7 +622,6 @@ static bool can_run(void)
 
 int floor_run(const struct bench_opts *opts, json_t *report)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
 	struct floor *f = calloc(1, sizeof(*f));
 	json_t *out = json_array();
 	unsigned int i;
@@ -644,8 +635,6 @@ int floor_run(const struct bench_opts *opts, json_t *report)
 	f->opts = opts;
 	f->rounds = opts->repeat ? opts->repeat : opts->quick ? 5 : 21;
 	f->nr_cpus = cpus_allowed(f->cpus, 64);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
 	ret = make_files(f);
 	f->have_udax = !ret && !udax_find(&f->tree);
 	if (!ret && !f->have_udax)

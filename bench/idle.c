@@ -77,7 +77,7 @@ static int measure(struct udax_daemon *d, unsigned int seconds, json_t *report)
 	json_object_set_new(report, "seconds", a);
 	if (clock_getcpuclockid(d->child.pid, &clock))
 		return -ESRCH;
-	for (i = 0; i < seconds; i++) {
+	for (i = 0; i < seconds && !bench_interrupted; i++) {
 		woke = switches(d->child.pid);
 		cpu = clock_ns(clock);
 		nanosleep(&second, NULL);
@@ -88,6 +88,8 @@ static int measure(struct udax_daemon *d, unsigned int seconds, json_t *report)
 		json_array_append_new(a, json_pack("{s:I,s:I}",
 			"cpu_ns", (json_int_t)cpu, "switches", (json_int_t)woke));
 	}
+	if (bench_interrupted)
+		return -EINTR;
 	puts("\nHow to read this\n"
 	     "  CPU time of all threads of udaxd while one program holds the mappings and\n"
 	     "  touches nothing. A daemon that waits costs 0 ns; what is not 0 is a timer.");

@@ -2,6 +2,7 @@
 /* udax-bench: the table of experiments, the command line, the report file. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,25 @@ static const struct experiment experiments[] = {
 };
 
 #define NR_EXPERIMENTS (sizeof(experiments) / sizeof(experiments[0]))
+
+volatile sig_atomic_t bench_interrupted;
+
+static void on_signal(int sig)
+{
+	bench_interrupted = sig;
+}
+
+/* However a run ends, the experiment removes its files and processes. */
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGHUP, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	/* The reader of our output may go away. */
+	signal(SIGPIPE, SIG_IGN);
+}
 
 static void usage(FILE *to)
 {
@@ -129,6 +149,7 @@ static int run_main(int argc, char **argv)
 	ret = parse_options(&opts);
 	if (ret)
 		return ret;
+	catch_signals();
 	report = json_object();
 	json_object_set_new(report, "experiment", json_string(e->name));
 	json_object_set_new(report, "host", host_json(&opts));
