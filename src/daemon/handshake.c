@@ -260,10 +260,10 @@ static void dispatch(struct exec *x, struct session *s, const struct udax_msg *m
 		err = check_range(m->end.addr, m->end.len);
 		if (!err)
 			err = check_range(m->end.new_addr, m->end.new_len);
-		if (err)
-			wire_reply(s->sock, m, err, NULL, NULL, 0);
-		else
+		if (!err)
 			bracket_end(x, s, m);
+		else if (m->hdr.flags & UDAX_F_REPLY)
+			wire_reply(s->sock, m, err, NULL, NULL, 0);
 		break;
 	case UDAX_OP_FILEOP:
 		if (nfds == 1)

@@ -169,52 +169,10 @@ static long advise_range(uint64_t pos, uint64_t end, int advice)
 	return ret;
 }
 
-/*
- * MADV_REMOVE of an image: the hole would be in the image alone, and be filled
- * from the file again. Its bytes become zeros instead, which go to the file as
- * any store does. Pages past the end of file have nothing to become zero.
- */
-static bool zeroed(uint64_t pos, int advice, bool *writable)
-{
-	const struct range *r = ranges_get(ranges_find(pos));
-
-	*writable = r->prot & PROT_WRITE;
-	return advice == MADV_REMOVE && r->media == UDAX_MEDIA_IMAGE &&
-	       !(r->flags & (RANGE_PRIVATE | RANGE_RDONLY));
-}
-
-/* Faults: never with the lock held. */
-static long write_zeros(uint64_t pos, uint64_t end)
-{
-	long fd = sys4(SYS_openat, AT_FDCWD, "/dev/zero", O_RDONLY | O_CLOEXEC, 0);
-	long n = fd;
-
-	for (; !sys_failed(n) && pos < end; pos += (uint64_t)n)
-		n = sys3(SYS_read, fd, pos, end - pos);
-	if (!sys_failed(fd))
-		sys_close((int)fd);
-	return sys_failed(n) && n != -EFAULT ? n : 0;
-}
-
-/* The same by way of a second mapping: permission now is not what counts. */
-static long write_zeros_aside(uint64_t pos, uint64_t end)
-{
-	size_t len = end - pos;
-	void *p = mremap((void *)pos, 0, len, MREMAP_MAYMOVE);
-	long ret = -ENOMEM;
-
-	if (p == MAP_FAILED)
-		return ret;
-	if (!mprotect(p, len, PROT_READ | PROT_WRITE))
-		ret = write_zeros((uint64_t)p, (uint64_t)p + len);
-	munmap(p, len);
-	return ret;
-}
-
 EXPORT int madvise(void *addr, size_t len, int advice)
 {
 	uint64_t pos = (uint64_t)addr, limit = pos + round_up(len, SHIM_PAGE), end;
-	bool managed, writable, hole = false;
+	bool managed, hole = false;
 	struct guard g;
 	long ret = 0;
 
@@ -223,14 +181,6 @@ EXPORT int madvise(void *addr, size_t len, int advice)
 		return (int)sys_return(sys_madvise((uint64_t)addr, len, advice));
 	for (; !ret && pos < limit; pos = end) {
 		end = segment(pos, limit, &managed);
-		if (managed && zeroed(pos, advice, &writable)) {
-			shim_leave(&g);
-			ret = writable ? write_zeros(pos, end) :
-			      write_zeros_aside(pos, end);
-			if (!shim_enter(&g))
-				return (int)sys_return(ret);
-			continue;
-		}
 		ret = managed ? advise_range(pos, end, advice) :
 		      sys_madvise(pos, end - pos, advice);
 		/* Unmapped parts are skipped, and reported at the end. */
