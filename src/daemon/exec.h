@@ -31,6 +31,7 @@ struct exec {
 	unsigned int nr_later;
 	bool draining;			/* in worker_drain() */
 	struct storm storm;		/* workers */
+	unsigned int faults;		/* messages served so far */
 };
 
 enum task_kind { TASK_FAULT, TASK_RANGE };

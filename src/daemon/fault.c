@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define PMD_MASK (DAX_PMD_SIZE - 1)
+/* Faults between two looks at where their threads run; not even. */
+#define NEAR_EVERY 257
 /* So many unknown addresses between two changes of the regions are refaulted. */
 #define UNKNOWN_MAX 64
 
@@ -168,6 +170,8 @@ static void pagefault(struct exec *x, struct session *s,
 			unknown(x, s, addr);
 		return;
 	}
+	if (!(x->faults++ % NEAR_EVERY))
+		session_near(s, msg->arg.pagefault.feat.ptid);
 	if (!s->pid)
 		session_learn_pid(s, msg->arg.pagefault.feat.ptid);
 	t = task_alloc(x);

@@ -173,26 +173,54 @@ static bool on_cpus_of(pid_t pid, unsigned int cpu)
 	return CPU_ISSET(cpu, &set);
 }
 
+/* One reader more. Session lock held, or nobody else knows the session. */
+static void add_reader(struct session *s, struct worker *w)
+{
+	struct session_polls *p = &s->polls[atomic_load(&s->nr_polls)];
+
+	p->session = s;
+	session_get(s);
+	worker_poll_uffd(w, p);
+	atomic_fetch_add(&s->nr_polls, 1);
+}
+
 int session_serve_uffd(struct session *s)
 {
 	struct udaxd *d = s->d;
-	unsigned int nr = 0;
 
 	fcntl(s->uffd, F_SETFL, O_NONBLOCK);
-	for (int own = 1; own >= 0 && !nr; own--) {
+	for (int own = 1; own >= 0 && !atomic_load(&s->nr_polls); own--) {
 		for (unsigned int i = 0; i < d->nr_workers &&
-		     nr < UFFD_READERS_MAX; i++) {
-			unsigned int k = (s->id + i) % d->nr_workers;
+		     atomic_load(&s->nr_polls) < UFFD_READERS_MAX; i++) {
+			struct worker *w = d->workers[(s->id + i) %
+						      d->nr_workers];
 
-			if (own && !on_cpus_of(s->pid, d->workers[k]->cpu))
-				continue;
-			s->polls[nr].session = s;
-			session_get(s);
-			worker_poll_uffd(d->workers[k], &s->polls[nr++]);
+			if (!own || on_cpus_of(s->pid, w->cpu))
+				add_reader(s, w);
 		}
 	}
-	atomic_store(&s->nr_polls, nr);
 	return 0;
+}
+
+void session_near(struct session *s, pid_t tid)
+{
+	struct udaxd *d = s->d;
+	bool near = false;
+	cpu_set_t set;
+
+	if (atomic_load(&s->nr_polls) >= d->nr_workers ||
+	    sched_getaffinity(tid, sizeof(set), &set))
+		return;
+	lock_take(&s->lock);
+	for (unsigned int i = 0; i < atomic_load(&s->nr_polls); i++)
+		near |= CPU_ISSET(s->polls[i].worker->cpu, &set);
+	for (unsigned int i = 0; i < d->nr_workers && !near; i++) {
+		near = CPU_ISSET(d->workers[i]->cpu, &set);
+		if (near && atomic_load(&s->nr_polls) < UFFD_READERS_MAX &&
+		    atomic_load(&s->state) == SESSION_LIVE)
+			add_reader(s, d->workers[i]);
+	}
+	lock_release(&s->lock);
 }
 
 bool session_mm_gone(struct session *s)
@@ -229,8 +257,10 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 		loop_cancel(loop, &s->sock_op);
 	if (s->pidfd_op.armed)
 		loop_cancel(loop, &s->pidfd_op);
+	lock_take(&s->lock);	/* the state forbids more readers */
 	for (unsigned int i = 0; i < atomic_load(&s->nr_polls); i++)
 		worker_unpoll_uffd(&s->polls[i]);
+	lock_release(&s->lock);
 	if (s->image)
 		keeper_drop(s);
 	session_remember_open(s, NULL);

@@ -17,6 +17,11 @@ void session_put(struct session *s);
  */
 void session_publish(struct session *s);
 int session_serve_uffd(struct session *s);
+/*
+ * A thread of the program faults. If it runs on none of the readers' CPUs, as
+ * threads that were pinned later may, its CPU's worker reads too. Any executor.
+ */
+void session_near(struct session *s, pid_t tid);
 /* The process, or its memory, is gone: undo everything. Any thread, also twice. */
 void session_end(struct session *s);
 /* Is the memory gone? Asks the kernel by a harmless resolve. */
