@@ -150,6 +150,18 @@ static void unknown(struct exec *x, struct session *s, uint64_t addr)
 	uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
 }
 
+/*
+ * A refill holds neither the entry nor the invalidate lock. Where stores are
+ * tracked, permission to write could slip in behind a write-back; and a page that
+ * must be loaded could be one that a punch has just taken away.
+ */
+static bool may_refill(const struct task *t)
+{
+	if (t->file->media->kind == MEDIA_IMAGE && !t->minor)
+		return false;
+	return !(t->region->wp && t->write);
+}
+
 static void pagefault(struct exec *x, struct session *s,
 		      const struct uffd_msg *msg, uint64_t now)
 {
@@ -193,11 +205,7 @@ static void pagefault(struct exec *x, struct session *s,
 	t->parked_ns = 0;
 	t->read_ns = now;
 	t->refill = t->installed = false;
-	/*
-	 * Where stores are tracked, permission to write is given under the
-	 * entry's lock only: else it could slip in behind a write-back.
-	 */
-	if (pgtable_has(&r->pt, addr, t->write) && !(r->wp && t->write)) {
+	if (pgtable_has(&r->pt, addr, t->write) && may_refill(t)) {
 		install_refill(x, t);
 	} else {
 		start_fault(x, t);

@@ -150,7 +150,8 @@ static int map_4k(struct exec *x, struct task *t)
 				    t->region->wp && !t->write, true, NULL);
 	else
 		err = -EFAULT;
-	if (err == -EFAULT)
+	/* An image's refill may not load (fault.c): it faults again instead. */
+	if (err == -EFAULT && !(t->refill && is_image(t)))
 		err = allocate_4k(x, t);
 	if (err == -ENXIO) {
 		/* A hole that nobody may fill: the kernel's own zero page. */

@@ -3,8 +3,6 @@
 
 #include <sched.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #define WINDOW_NS	3000000ull
 /* Fewer faults a window are served better by a worker that wakes at once. */
@@ -12,19 +10,9 @@
 #define BACKOFF_MIN_NS	100000000ull
 #define BACKOFF_MAX_NS	10000000000ull
 
-/* sched(7): leaving SCHED_IDLE needs the permission to set our nice value. */
-static bool may_return(void)
-{
-	struct rlimit lim;
-
-	return geteuid() == 0 ||
-	       (!getrlimit(RLIMIT_NICE, &lim) && lim.rlim_cur >= 20);
-}
-
 void storm_init(struct storm *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->allowed = may_return();
 	s->backoff = BACKOFF_MIN_NS;
 }
 
@@ -32,7 +20,7 @@ static void set(struct storm *s, bool on)
 {
 	struct sched_param none = { 0 };
 
-	if (!sched_setscheduler(0, on ? SCHED_IDLE : SCHED_OTHER, &none))
+	if (!sched_setscheduler(0, on ? SCHED_BATCH : SCHED_OTHER, &none))
 		s->on = on;
 }
 
@@ -57,7 +45,7 @@ static void end_of_window(struct storm *s, uint64_t ns, uint64_t now)
 void storm_served(struct storm *s, unsigned int n, uint64_t now)
 {
 	s->served += n;
-	if (!s->allowed || now - s->since < WINDOW_NS)
+	if (now - s->since < WINDOW_NS)
 		return;
 	end_of_window(s, now - s->since, now);
 	s->since = now;

@@ -3,9 +3,9 @@
  * Fault storms. Every fault wakes every worker that polls the userfaultfd, and
  * a worker that wakes takes the CPU from the thread that the last resolve let
  * go on. While faults come thick that costs more than the faults themselves. In a
- * storm a worker is SCHED_IDLE: the program's thread takes the CPU at once, and
- * when it faults the worker, which has not slept meanwhile, reads the next
- * message without having been woken.
+ * storm a worker is SCHED_BATCH, which does not preempt when it wakes, and reads
+ * until nothing is left: it is often still there for the next fault, and need not
+ * be woken. (SCHED_IDLE serves more, but starves on a loaded machine.)
  *
  * A worker tries it when it serves many faults a second, and stays with it unless
  * it serves fewer than before: beside a thread that computes on the same CPU it
@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 struct storm {
-	bool allowed;		/* may come back from SCHED_IDLE */
 	bool on;
 	uint32_t served;	/* faults in the window */
 	uint32_t before;	/* faults in the last window without */
