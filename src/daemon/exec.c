@@ -301,6 +301,10 @@ static void range_done(struct exec *x, struct task *t)
 		pool_submit(x->d->pool, t);
 		return;
 	}
+	if (t->shared) {
+		t->op.ask.excl = false;
+		inval_unlock(x, t);
+	}
 	err = sync_range(t);
 	if (err && !t->op.error)
 		t->op.error = err;
@@ -316,6 +320,12 @@ static void run_one(struct exec *x, struct task *t)
 	if (t->kind == TASK_RANGE && t->finished) {
 		range_done(x, t);
 		return;
+	}
+	if (t->kind == TASK_RANGE && t->shared && !t->locked_range) {
+		t->op.ask.excl = false;
+		if (inval_lock(x, t) == TASK_AWAY)
+			return;
+		t->locked_range = true;
 	}
 	for (;;) {
 		enum dax_verb verb;

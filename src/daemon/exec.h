@@ -64,6 +64,7 @@ struct task {
 
 	/* TASK_RANGE: holds a reference of @file */
 	void (*done)(struct exec *x, struct task *t);
+	bool shared;			/* holds the invalidate lock shared all the time */
 	/* With the invalidate lock just taken; AWAY: submits the task again. */
 	enum task_next (*prepare)(struct exec *x, struct task *t);
 	/* Done with the invalidate lock held, before it is released; may block. */

@@ -85,6 +85,11 @@ static struct task *range_task(struct udaxd *d, struct file *f,
 	t->kind = TASK_RANGE;
 	t->verb = DAX_MORE;
 	t->file = f;
+	/*
+	 * What a punch makes zeros, also in the page at its edge, a write-back
+	 * on its way must not put back: they exclude each other.
+	 */
+	t->shared = kind == DAX_OP_WRITEBACK && f->media->kind == MEDIA_IMAGE;
 	return t;
 }
 
@@ -181,7 +186,8 @@ static void fileop_locked(struct exec *x, struct task *t)
 	struct fileop *o = t->arg;
 	int err;
 
-	file_unmap(t->file, o->first, o->last - o->first + 1, false);
+	if (o->first <= o->last)
+		file_unmap(t->file, o->first, o->last - o->first + 1, false);
 	err = follow_file(o, t->file);
 	if (err)
 		atomic_store(&o->request->error, err);
@@ -222,6 +228,7 @@ static void write_edge(struct exec *x, struct task *parent, uint64_t page)
 		atomic_store(&o->request->error, -ENOMEM);
 		return;
 	}
+	t->shared = false;	/* the parent holds the lock */
 	t->done = edge_done;
 	t->arg = parent;
 	atomic_fetch_add(&o->edges, 1);
@@ -237,7 +244,7 @@ static enum task_next fileop_prepare(struct exec *x, struct task *t)
 {
 	struct fileop *o = t->arg;
 
-	if (t->file->media->kind != MEDIA_IMAGE)
+	if (t->file->media->kind != MEDIA_IMAGE || o->first > o->last)
 		return TASK_STEP;
 	atomic_store(&o->edges, 1);
 	if (o->first & PG_PMD_COLOUR)
@@ -287,14 +294,16 @@ static void request_fileop(struct request *q, struct file *f,
 	if (o) {
 		*o = (struct fileop){ .request = q, .what = what,
 				      .offset = offset, .len = len };
-		if (!fileop_range(o)) {
-			/* Nothing loses its blocks: parts of pages, or the size. */
+		/* Nothing may lose its blocks: parts of pages, or the size. */
+		if (!fileop_range(o) && f->media->kind == MEDIA_DIRECT) {
 			follow_file(o, f);
 			free(o);
 			file_put(d, f);
 			return;
 		}
-		t = range_task(d, f, DAX_OP_DELETE_RANGE, o->first, o->last);
+		t = o->first > o->last ?
+			range_task(d, f, DAX_OP_DELETE_RANGE, LAST_PAGE, LAST_PAGE) :
+			range_task(d, f, DAX_OP_DELETE_RANGE, o->first, o->last);
 	} else {
 		file_put(d, f);
 	}

@@ -108,7 +108,7 @@ LD_PRELOAD=$other run 0 -q --require -- env
 grep -q "^LD_PRELOAD=$bin/libudax-preload.so${other:+:$other}$" "$scratch/out" ||
 	fail "LD_PRELOAD is not kept"
 grep -q '^UDAX_REQUIRE=1$' "$scratch/out" || fail "no UDAX_REQUIRE"
-"$python" -c 'for l in open("/proc/self/status"):
+timeout -k 10 60 "$python" -c 'for l in open("/proc/self/status"):
 	if l[:6] in ("SigBlk", "SigIgn", "SigCgt"): print(l, end="")' >"$scratch/native"
 run 0 -q -- "$python" -c 'for l in open("/proc/self/status"):
 	if l[:6] in ("SigBlk", "SigIgn", "SigCgt"): print(l, end="")'
