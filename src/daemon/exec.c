@@ -188,8 +188,17 @@ static enum task_next do_fslock(struct exec *x, struct task *t)
 		if (inval_lock(x, t) == TASK_AWAY)
 			return TASK_AWAY;
 		t->locked_range = true;
-		if (t->prepare)
-			return t->prepare(x, t);
+	}
+	if (t->prepare) {
+		enum task_next (*prepare)(struct exec *, struct task *) =
+			t->prepare;
+
+		if (!x->may_block) {
+			pool_submit(x->d->pool, t);
+			return TASK_AWAY;
+		}
+		t->prepare = NULL;
+		return prepare(x, t);
 	}
 	return TASK_STEP;
 }

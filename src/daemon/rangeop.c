@@ -11,6 +11,7 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LAST_PAGE (UINT64_MAX >> (PAGE_SHIFT + 1))
 
@@ -28,6 +29,7 @@ struct fileop {
 	enum udax_fileop what;
 	uint64_t offset, len;		/* bytes, as in struct udax_fileop_msg */
 	uint64_t first, last;		/* pages that lose their blocks */
+	bool followed;			/* the memory has been cut */
 	atomic_uint edges;		/* write-backs that the task waits for, and 1 */
 };
 
@@ -161,6 +163,19 @@ static void punch_again(const struct fileop *o, struct media *m)
 		fallocate(m->fd, mode | FALLOC_FL_ZERO_RANGE, o->offset, o->len);
 }
 
+/*
+ * Somebody may have made the file longer again before we came: what was cut off
+ * is gone all the same, from private copies too.
+ */
+static int follow_size(const struct fileop *o, struct media *m)
+{
+	if (o->what == UDAX_FILEOP_TRUNCATE && m->kind == MEDIA_IMAGE &&
+	    media_size(m) > o->len && !o->followed &&
+	    ftruncate(m->memfd, o->len))
+		return -errno;
+	return m->ops->resize(m);
+}
+
 static int follow_file(const struct fileop *o, struct file *f)
 {
 	struct media *m = f->media;
@@ -172,7 +187,7 @@ static int follow_file(const struct fileop *o, struct file *f)
 	else if (o->what == UDAX_FILEOP_COLLAPSE)
 		err = m->ops->punch(m, o->offset, INT64_MAX - o->offset);
 	else
-		err = m->ops->resize(m);
+		err = follow_size(o, m);
 	lock_take(&f->mapping.i_pages);
 	if (o->first <= o->last)
 		forget_huge(f, o->first, o->last);
@@ -243,9 +258,15 @@ static void write_edge(struct exec *x, struct task *parent, uint64_t page)
 static enum task_next fileop_prepare(struct exec *x, struct task *t)
 {
 	struct fileop *o = t->arg;
+	int err;
 
 	if (t->file->media->kind != MEDIA_IMAGE || o->first > o->last)
 		return TASK_STEP;
+	/* First what goes: the file may be longer again and would take it. */
+	err = follow_file(o, t->file);
+	o->followed = true;
+	if (err)
+		atomic_store(&o->request->error, err);
 	atomic_store(&o->edges, 1);
 	if (o->first & PG_PMD_COLOUR)
 		write_edge(x, t, o->first);
