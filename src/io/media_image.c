@@ -40,6 +40,31 @@ static int configure(struct image *im, struct pmem2_config **cfg, struct pmem2_s
 	return ret;
 }
 
+/*
+ * libpmem2 unmaps before it forgets a mapping: a thread that is given the same
+ * address in between fails with EEXIST. One at a time, then.
+ */
+static pthread_mutex_t pmem2_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int map_new(struct pmem2_map **map, struct pmem2_config *cfg,
+		   struct pmem2_source *src)
+{
+	int ret;
+
+	pthread_mutex_lock(&pmem2_lock);
+	ret = pmem2_map_new(map, cfg, src);
+	pthread_mutex_unlock(&pmem2_lock);
+	return ret;
+}
+
+static void map_delete(struct image *im)
+{
+	pthread_mutex_lock(&pmem2_lock);
+	if (im->map)
+		pmem2_map_delete(&im->map);
+	pthread_mutex_unlock(&pmem2_lock);
+}
+
 /* Maps the whole file as it is now. The lock is held for writing. */
 static int remap(struct image *im)
 {
@@ -50,13 +75,12 @@ static int remap(struct image *im)
 
 	ret = configure(im, &cfg, &src);
 	if (!ret)
-		ret = pmem2_map_new(&map, cfg, src);
+		ret = map_new(&map, cfg, src);
 	pmem2_config_delete(&cfg);
 	pmem2_source_delete(&src);
 	if (ret)
 		return ret;
-	if (im->map)
-		pmem2_map_delete(&im->map);
+	map_delete(im);
 	im->map = map;
 	im->addr = pmem2_map_get_address(map);
 	im->len = pmem2_map_get_size(map);
@@ -328,8 +352,7 @@ static void image_close(struct media *m)
 	struct image *im = to_image(m);
 
 	armed_exit(&im->own);
-	if (im->map)
-		pmem2_map_delete(&im->map);
+	map_delete(im);
 	pthread_rwlock_destroy(&im->lock);
 	pthread_mutex_destroy(&im->resize);
 	lock_destroy(&im->known_lock);
@@ -399,8 +422,7 @@ int media_image_new(struct media **out, const struct media *base, char *why,
 	return 0;
 
 err_map:
-	if (im->map)
-		pmem2_map_delete(&im->map);
+	map_delete(im);
 err_free:
 	free(im);
 	return ret;
