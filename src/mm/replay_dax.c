@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/replay_int.h"
+#include "mm/replay_model_int.h"
 
 #define FIRST_TABLE	(64 * 1024)
 
@@ -18,74 +18,79 @@ static void *table_memory(uint64_t size)
 	return mem;
 }
 
-struct replay_file *replay_file_create(struct replay *r, uint64_t size)
+int model_create(struct replay *r, struct replay_file *file)
 {
-	struct replay_file *file = calloc(1, sizeof(*file));
-	const struct dax_protocol *proto;
+	struct model *m = r->arg;
+	struct model_file *mf = calloc(1, sizeof(*mf));
 
-	if (!file)
-		return NULL;
-	file->table = table_memory(FIRST_TABLE);
-	if (!file->table) {
-		free(file);
-		return NULL;
+	if (!mf)
+		return -ENOMEM;
+	mf->table = table_memory(FIRST_TABLE);
+	if (!mf->table) {
+		free(mf);
+		return -ENOMEM;
 	}
-	proto = dax_protocol_find(r->o->variant->protocol);
-	dax_mapping_init(&file->mapping, proto, &r->waits, file->table,
-			 FIRST_TABLE);
-	file->mapping.i_size = size;
-	simfs_file_init(&file->fs, &r->fs, size);
-	file->next = r->files;
-	r->files = file;
-	return file;
+	dax_mapping_init(&mf->mapping,
+			 dax_protocol_find(r->o->variant->protocol), &m->waits,
+			 mf->table, FIRST_TABLE);
+	mf->mapping.i_size = file->fs.size;
+	file->driver = mf;
+	return 0;
 }
 
-void replay_file_free(struct replay_file *file)
+void model_destroy(struct replay *r, struct replay_file *file)
 {
-	dax_mapping_exit(&file->mapping);
-	simfs_file_exit(&file->fs);
-	free(file->table);
-	free(file);
+	struct model_file *mf = model_file(file);
+
+	dax_mapping_exit(&mf->mapping);
+	free(mf->table);
+	free(mf);
 }
 
-static int grow_table(struct replay_file *file)
+static int grow_table(struct model_file *mf)
 {
-	uint64_t size = file->mapping.table.size;
+	uint64_t size = mf->mapping.table.size;
 	void *mem = table_memory(2 * size);
 
 	if (!mem)
 		return -ENOMEM;
-	memcpy(mem, file->table, size);
-	dax_table_set_memory(&file->mapping.table, mem, 2 * size);
-	free(file->table);
-	file->table = mem;
+	memcpy(mem, mf->table, size);
+	dax_table_set_memory(&mf->mapping.table, mem, 2 * size);
+	free(mf->table);
+	mf->table = mem;
 	return 0;
 }
 
 /* --------------------------------------------------------------- answers */
 
+void model_unmap(struct replay *r, struct replay_file *file, uint64_t start,
+		 uint64_t nr, bool cows)
+{
+	struct model *m = r->arg;
+
+	mm_zap_file(&r->mm, &file->fs, start, nr, cows);
+	if (m->child)
+		mm_zap_file(m->child, &file->fs, start, nr, cows);
+}
+
 static void do_unmap(struct replay *r, struct replay_file *file,
 		     uint64_t start, uint64_t nr, bool cows)
 {
-	unsigned int i;
-
 	/* The whole file is 0 pages in the kernel's call. */
 	log_event(&r->log, "unmap(%" PRIu64 ",%" PRIu64 ",cows=%d)", start,
 		  nr > REPLAY_LAST ? 0 : nr, cows);
-	for (i = 0; i < 2; i++)
-		if (r->mm[i])
-			mm_zap_file(r->mm[i], &file->fs, start, nr, cows);
+	model_unmap(r, file, start, nr, cows);
 }
 
 static void do_wrprotect(struct replay *r, struct replay_file *file,
 			 const struct dax_op *op)
 {
-	unsigned int i;
+	struct model *m = r->arg;
 
-	for (i = 0; i < 2; i++)
-		if (r->mm[i])
-			mm_wrprotect_file(r->mm[i], &file->fs, op->ask.start,
-					  op->ask.nr);
+	mm_wrprotect_file(&r->mm, &file->fs, op->ask.start, op->ask.nr);
+	if (m->child)
+		mm_wrprotect_file(m->child, &file->fs, op->ask.start,
+				  op->ask.nr);
 }
 
 static int do_map(struct replay *r, const struct dax_op *op, struct mm *mm,
@@ -120,7 +125,7 @@ static void do_split(struct replay *r, struct mm *mm, uint64_t addr)
 
 	if (!pmd || pmd->slot != DAX_PT_HUGE)
 		return;
-	replay_split(r, addr);
+	model_split(r, addr);
 	mm_drop_pmd(mm, addr);
 }
 
@@ -149,7 +154,7 @@ static bool answer(struct replay *r, struct replay_file *file,
 			    &op->ans.iomap);
 		break;
 	case DAX_ALLOC:
-		op->ans.error = grow_table(file);
+		op->ans.error = grow_table(model_file(file));
 		break;
 	case DAX_UNMAP:
 		do_unmap(r, file, op->ask.start, op->ask.nr, op->ask.cows);
@@ -183,19 +188,20 @@ static bool answer(struct replay *r, struct replay_file *file,
 	return false;
 }
 
-void replay_run(struct replay *r, struct replay_file *file, struct dax_op *op,
-		struct mm *mm, const struct vma *vma, uint64_t addr)
+void model_run(struct replay *r, struct replay_file *file, struct dax_op *op,
+	       struct mm *mm, const struct vma *vma, uint64_t addr)
 {
+	struct model *m = r->arg;
 	uint64_t downgrades;
 	enum dax_verb verb;
 
-	op->stats = &r->stats;
+	op->stats = &m->stats;
 	do {
-		downgrades = r->stats.downgrades;
-		lock_take(&file->mapping.i_pages);
+		downgrades = m->stats.downgrades;
+		lock_take(&op->mapping->i_pages);
 		verb = dax_op_step(op);
-		lock_release(&file->mapping.i_pages);
-		if (r->stats.downgrades > downgrades)
+		lock_release(&op->mapping->i_pages);
+		if (m->stats.downgrades > downgrades)
 			log_event(&r->log, "wakeall");
 	} while (!answer(r, file, op, verb, mm, vma, addr));
 }
@@ -207,8 +213,8 @@ static void run_range(struct replay *r, struct replay_file *file,
 {
 	struct dax_op op;
 
-	dax_op_init_range(&op, kind, &file->mapping, first, last);
-	replay_run(r, file, &op, NULL, NULL, 0);
+	dax_op_init_range(&op, kind, &model_file(file)->mapping, first, last);
+	model_run(r, file, &op, NULL, NULL, 0);
 }
 
 /* "name(first,last)", where the end of all files has a name of its own. */
@@ -222,53 +228,52 @@ static void range_event(struct replay *r, const char *name, uint64_t first,
 			  last);
 }
 
-void replay_writeback(struct replay *r, struct replay_file *file,
-		      uint64_t first, uint64_t last)
+/* Nothing happens unless the file has a dirty entry somewhere. */
+static void write_back(struct replay *r, struct replay_file *file,
+		       uint64_t first, uint64_t last)
 {
+	const struct dax_table *table = &model_file(file)->mapping.table;
 	uint64_t index = 0;
 
-	/* Nothing happens unless the file has a dirty entry somewhere. */
-	if (first > last ||
-	    !dax_table_next_marked(&file->mapping.table, &index, REPLAY_LAST,
-				   DAX_MARK_DIRTY))
+	if (!dax_table_next_marked(table, &index, REPLAY_LAST, DAX_MARK_DIRTY))
 		return;
 	range_event(r, "wb-range", first, last);
 	run_range(r, file, DAX_OP_WRITEBACK, first, last);
 }
 
-void replay_sync(struct replay *r, struct replay_file *file, uint64_t first,
-		 uint64_t last)
+/* One call of the kernel's an entry. */
+static void delete_each(struct replay *r, struct replay_file *file,
+			uint64_t first, uint64_t last)
 {
-	replay_writeback(r, file, first, last);
-	file->fs.dirty = false;
-}
+	const struct dax_table *table = &model_file(file)->mapping.table;
 
-void replay_delete(struct replay *r, struct replay_file *file, uint64_t first,
-		   uint64_t last)
-{
-	while (first <= last &&
-	       dax_table_next(&file->mapping.table, &first, last)) {
+	while (first <= last && dax_table_next(table, &first, last)) {
 		log_event(&r->log, "delete(%" PRIu64 ")", first);
 		run_range(r, file, DAX_OP_DELETE, first, first);
 	}
 }
 
-void replay_break_layout(struct replay *r, struct replay_file *file)
+void model_range(struct replay *r, struct replay_file *file,
+		 enum dax_op_kind kind, uint64_t first, uint64_t last)
 {
-	range_event(r, "layout", 0, REPLAY_LAST);
-	run_range(r, file, DAX_OP_LAYOUT_BUSY, 0, REPLAY_LAST);
-	if (!r->o->variant->simfs.layout_deletes)
-		return;
-	range_event(r, "delete-range", 0, REPLAY_LAST);
-	run_range(r, file, DAX_OP_DELETE_RANGE, 0, REPLAY_LAST);
-}
-
-void replay_invalidate(struct replay *r, struct replay_file *file,
-		       uint64_t first, uint64_t last)
-{
-	if (!file->mapping.table.nr_entries)
-		return;
-	run_range(r, file, DAX_OP_INVALIDATE, first, last);
-	/* Page tables once, after the entries. */
-	do_unmap(r, file, first, last - first + 1, false);
+	switch (kind) {
+	case DAX_OP_WRITEBACK:
+		write_back(r, file, first, last);
+		break;
+	case DAX_OP_DELETE:
+		delete_each(r, file, first, last);
+		break;
+	case DAX_OP_INVALIDATE:
+		if (!model_file(file)->mapping.table.nr_entries)
+			break;
+		run_range(r, file, kind, first, last);
+		/* Page tables once, after the entries. */
+		do_unmap(r, file, first, last - first + 1, false);
+		break;
+	default:
+		range_event(r, kind == DAX_OP_LAYOUT_BUSY ? "layout" :
+			    "delete-range", first, last);
+		run_range(r, file, kind, first, last);
+		break;
+	}
 }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "mm/replay_int.h"
+#include "mm/replay_model_int.h"
 
 /* More faults than any access can need: one of them does not do its work. */
 #define MAX_FAULTS	64
@@ -36,7 +36,7 @@ static bool maps_zeros(struct mm *mm, uint64_t addr)
 	return pte ? pte->kind == PTE_ZERO : pmd && pmd->zero;
 }
 
-void replay_copy_page(struct mm *mm, uint64_t addr, uint8_t *bytes)
+void model_copy_page(struct mm *mm, uint64_t addr, uint8_t *bytes)
 {
 	const struct vma *vma = mm_find_vma(mm, addr);
 	const uint8_t *anon = anon_bytes(mm, addr);
@@ -50,15 +50,15 @@ void replay_copy_page(struct mm *mm, uint64_t addr, uint8_t *bytes)
 			   DAX_PAGE_SIZE);
 }
 
-uint8_t replay_load(struct mm *mm, uint64_t addr)
+uint8_t model_load(struct mm *mm, uint64_t addr)
 {
 	uint8_t bytes[DAX_PAGE_SIZE];
 
-	replay_copy_page(mm, addr, bytes);
+	model_copy_page(mm, addr, bytes);
 	return bytes[addr & (DAX_PAGE_SIZE - 1)];
 }
 
-void replay_store(struct replay *r, struct mm *mm, uint64_t addr, uint8_t byte)
+void model_store(struct replay *r, struct mm *mm, uint64_t addr, uint8_t byte)
 {
 	const struct vma *vma = mm_find_vma(mm, addr);
 	struct pte *pte = mm_find_pte(mm, addr);
@@ -83,7 +83,7 @@ static void copy_private(struct replay *r, struct mm *mm, struct vma *vma,
 		return;
 	}
 	vma->flags |= VMA_ANON;
-	replay_copy_page(mm, addr, bytes);
+	model_copy_page(mm, addr, bytes);
 	if (mm_set_anon(mm, vma, addr, bytes))
 		replay_fail(r, -ENOMEM, "no memory for a page");
 }
@@ -99,9 +99,9 @@ static unsigned int finish_sync(struct replay *r, struct mm *mm,
 
 	log_event(&r->log, "finish_sync(pg=%" PRIu64 ",%s)", fault->pgoff,
 		  order);
-	dax_op_init_mkwrite(&op, &file->mapping, fault->order, &fault->vma,
-			    fault->address);
-	replay_run(r, file, &op, mm, vma, fault->address);
+	dax_op_init_mkwrite(&op, &model_file(file)->mapping, fault->order,
+			    &fault->vma, fault->address);
+	model_run(r, file, &op, mm, vma, fault->address);
 	if (op.unlocked)
 		log_event(&r->log, "unlock(%" PRIu64 ",%s)",
 			  op.pgoff & ~((1UL << op.order) - 1), order);
@@ -132,9 +132,10 @@ static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
 
 	if (f->cow)
 		vma->flags |= VMA_ANON;
-	dax_op_init_fault(&op, &file->mapping, f->order, &dvma, addr, f->flags);
+	dax_op_init_fault(&op, &model_file(file)->mapping, f->order, &dvma,
+			  addr, f->flags);
 	log_attempt_begin(&r->log);
-	replay_run(r, file, &op, mm, vma, addr);
+	model_run(r, file, &op, mm, vma, addr);
 	a.pgoff = op.pgoff;
 	a.grabbed = op.grabbed;
 	a.inserted = op.inserted;
@@ -161,7 +162,7 @@ static unsigned int handle_fault(struct replay *r, struct mm *mm,
 			f.attempt = attempt(r, mm, vma, addr, &f);
 			break;
 		case MM_FAULT_DROP_PMD:
-			replay_split(r, addr);
+			model_split(r, addr);
 			mm_drop_pmd(mm, addr);
 			break;
 		case MM_FAULT_COPY:
@@ -174,21 +175,8 @@ static unsigned int handle_fault(struct replay *r, struct mm *mm,
 	return 0;
 }
 
-/* Does the log know @addr as a mapping's, be it unmapped meanwhile? */
-static bool named(struct replay *r, uint64_t addr)
-{
-	uint64_t map = (addr >> SCRIPT_SLOT_SHIFT) - 1;
-	const struct replay_map *m;
-
-	if (map >= REPLAY_NAMES)
-		return false;
-	m = &r->map[map];
-	return m->known && addr >= m->start && addr - m->start < m->len;
-}
-
-enum replay_outcome replay_access(struct replay *r, struct mm *mm,
-				  uint64_t addr, bool write, bool user,
-				  bool page_fault)
+enum replay_outcome model_access(struct replay *r, struct mm *mm, uint64_t addr,
+				 bool write, bool user, bool page_fault)
 {
 	unsigned int faults = 0, result, allowed;
 	enum mm_access access;
@@ -200,7 +188,7 @@ enum replay_outcome replay_access(struct replay *r, struct mm *mm,
 			       MM_NOT_PRESENT;
 		if (access == MM_HIT)
 			return REPLAY_OK;
-		if (page_fault && named(r, addr))
+		if (page_fault && replay_named(r, addr))
 			log_page_fault(&r->log, replay_place(r, addr), user,
 				       write, access == MM_NO_PERMISSION);
 		/* x86: what may be written may be read. */

@@ -2,9 +2,10 @@
 /* Operations on files: what they do to entries and mappings, then the file. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "mm/replay_int.h"
+#include "mm/replay.h"
 
 #define MAX_FILE_SIZE	(1ULL << 44)	/* 16T, ext4's with blocks of 4K */
 
@@ -18,21 +19,41 @@ static uint64_t page_up(uint64_t off)
 	return (off + DAX_PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-void replay_ret(struct replay *r, int error)
-{
-	log_ret(&r->log, r->op->nr, "%s", error ? log_errno(-error) : "ok");
-}
-
 struct replay_file *replay_open_file(struct replay *r, uint8_t name)
 {
 	return r->name[name].open ? r->name[name].file : NULL;
 }
 
-static void set_size(struct replay_file *file)
+/* ------------------------------------------- what DAX does around a change */
+
+static void writeback(struct replay *r, struct replay_file *file,
+		      uint64_t first, uint64_t last)
 {
-	lock_take(&file->mapping.i_pages);
-	file->mapping.i_size = file->fs.size;
-	lock_release(&file->mapping.i_pages);
+	if (first <= last)
+		r->driver->range(r, file, DAX_OP_WRITEBACK, first, last);
+}
+
+void replay_sync(struct replay *r, struct replay_file *file, uint64_t first,
+		 uint64_t last)
+{
+	writeback(r, file, first, last);
+	r->driver->fs_begin(r);
+	file->fs.dirty = false;
+	r->driver->fs_end(r);
+}
+
+static void delete_entries(struct replay *r, struct replay_file *file,
+			   uint64_t first, uint64_t last)
+{
+	if (first <= last)
+		r->driver->range(r, file, DAX_OP_DELETE, first, last);
+}
+
+static void break_layout(struct replay *r, struct replay_file *file)
+{
+	r->driver->range(r, file, DAX_OP_LAYOUT_BUSY, 0, REPLAY_LAST);
+	if (r->o->variant->simfs.layout_deletes)
+		r->driver->range(r, file, DAX_OP_DELETE_RANGE, 0, REPLAY_LAST);
 }
 
 /* -------------------------------------------------------------- fallocate */
@@ -50,9 +71,11 @@ static int prealloc(struct replay *r, struct replay_file *file, uint64_t off,
 	int rc;
 
 	if (r->o->variant->simfs.prealloc_breaks_layout)
-		replay_break_layout(r, file);
+		break_layout(r, file);
+	r->driver->fs_begin(r);
 	rc = simfs_prealloc(&file->fs, off, len);
-	set_size(file);
+	r->driver->fs_end(r);
+	r->driver->resize(r, file);
 	return rc;
 }
 
@@ -60,7 +83,7 @@ static int prealloc(struct replay *r, struct replay_file *file, uint64_t off,
 static void flush_range(struct replay *r, struct replay_file *file,
 			uint64_t off, uint64_t len)
 {
-	replay_writeback(r, file, page_down(off), page_up(off + len) - 1);
+	writeback(r, file, page_down(off), page_up(off + len) - 1);
 }
 
 /* Deletes the entries of the pages that lie in [off, off + len) as a whole. */
@@ -70,7 +93,26 @@ static void delete_inner(struct replay *r, struct replay_file *file,
 	uint64_t first = page_up(off), end = page_down(off + len);
 
 	if (first < end)
-		replay_delete(r, file, first, end - 1);
+		delete_entries(r, file, first, end - 1);
+}
+
+static int punch(struct replay *r, struct replay_file *file, uint64_t off,
+		 uint64_t len)
+{
+	int rc;
+
+	if (off >= file->fs.size && r->o->variant->simfs.punch_past_eof_early) {
+		flush_range(r, file, off, len);
+		return 0;
+	}
+	break_layout(r, file);
+	flush_range(r, file, off, len);
+	delete_inner(r, file, off, len);
+	r->driver->fs_begin(r);
+	rc = simfs_punch(&file->fs, off, len);
+	r->driver->fs_end(r);
+	r->driver->zero(r, file, off, len);
+	return rc;
 }
 
 int replay_punch(struct replay *r, struct replay_file *file, uint64_t off,
@@ -80,14 +122,10 @@ int replay_punch(struct replay *r, struct replay_file *file, uint64_t off,
 
 	if (rc)
 		return rc;
-	if (off >= file->fs.size && r->o->variant->simfs.punch_past_eof_early) {
-		flush_range(r, file, off, len);
-		return 0;
-	}
-	replay_break_layout(r, file);
-	flush_range(r, file, off, len);
-	delete_inner(r, file, off, len);
-	return simfs_punch(&file->fs, off, len);
+	r->driver->inval_lock(r, file);
+	rc = punch(r, file, off, len);
+	r->driver->inval_unlock(r, file);
+	return rc;
 }
 
 static int zero(struct replay *r, struct replay_file *file, uint64_t off,
@@ -95,12 +133,15 @@ static int zero(struct replay *r, struct replay_file *file, uint64_t off,
 {
 	int rc;
 
-	replay_break_layout(r, file);
+	break_layout(r, file);
 	if (r->o->variant->simfs.zero_flushes)
 		flush_range(r, file, off, len);
 	delete_inner(r, file, off, len);
+	r->driver->fs_begin(r);
 	rc = simfs_zero(&file->fs, off, len);
-	set_size(file);
+	r->driver->fs_end(r);
+	r->driver->zero(r, file, off, len);
+	r->driver->resize(r, file);
 	return rc;
 }
 
@@ -112,14 +153,16 @@ static int collapse(struct replay *r, struct replay_file *file, uint64_t off,
 
 	if (rc)
 		return rc;
-	replay_break_layout(r, file);
+	break_layout(r, file);
 	flush_range(r, file, off, len);
 	if (r->o->variant->simfs.collapse_margin && first)
 		first--;
-	replay_writeback(r, file, first, REPLAY_LAST);
-	replay_delete(r, file, first, REPLAY_LAST);
+	writeback(r, file, first, REPLAY_LAST);
+	delete_entries(r, file, first, REPLAY_LAST);
+	r->driver->fs_begin(r);
 	rc = simfs_collapse(&file->fs, off, len);
-	set_size(file);
+	r->driver->fs_end(r);
+	r->driver->collapse(r, file, off, len);
 	return rc;
 }
 
@@ -129,16 +172,29 @@ static int truncate_file(struct replay *r, struct replay_file *file,
 	uint64_t first = page_up(size), old = file->fs.size;
 	int rc;
 
+	break_layout(r, file);
+	if (r->o->variant->simfs.truncate_flushes && size <= old)
+		writeback(r, file, page_down(size), page_down(size));
+	r->driver->fs_begin(r);
+	rc = simfs_truncate(&file->fs, size);
+	r->driver->fs_end(r);
+	r->driver->resize(r, file);
+	/* truncate_pagecache(): private copies past the end go, too. */
+	r->driver->unmap(r, file, first, REPLAY_LAST, true);
+	delete_entries(r, file, first, REPLAY_LAST);
+	return rc;
+}
+
+static int truncate_op(struct replay *r, struct replay_file *file,
+		       uint64_t size)
+{
+	int rc;
+
 	if (size > MAX_FILE_SIZE)
 		return size > INT64_MAX ? -EINVAL : -EFBIG;
-	replay_break_layout(r, file);
-	if (r->o->variant->simfs.truncate_flushes && size <= old)
-		replay_writeback(r, file, page_down(size), page_down(size));
-	rc = simfs_truncate(&file->fs, size);
-	set_size(file);
-	/* truncate_pagecache(): private copies past the end go, too. */
-	mm_zap_file(&r->main_mm, &file->fs, first, REPLAY_LAST, true);
-	replay_delete(r, file, first, REPLAY_LAST);
+	r->driver->inval_lock(r, file);
+	rc = truncate_file(r, file, size);
+	r->driver->inval_unlock(r, file);
 	return rc;
 }
 
@@ -151,12 +207,13 @@ static void fallocate_op(struct replay *r, struct replay_file *file)
 		replay_ret(r, rc);
 		return;
 	}
+	r->driver->inval_lock(r, file);
 	switch (r->op->kind) {
 	case SCRIPT_PREALLOC:
 		rc = prealloc(r, file, off, len);
 		break;
 	case SCRIPT_PUNCH:
-		rc = replay_punch(r, file, off, len);
+		rc = punch(r, file, off, len);
 		break;
 	case SCRIPT_ZERO:
 		rc = zero(r, file, off, len);
@@ -165,6 +222,7 @@ static void fallocate_op(struct replay *r, struct replay_file *file)
 		rc = collapse(r, file, off, len);
 		break;
 	}
+	r->driver->inval_unlock(r, file);
 	replay_ret(r, rc);
 }
 
@@ -182,28 +240,20 @@ static uint64_t copy_in(struct replay *r, struct replay_file *file,
 			uint64_t off, uint64_t len, const struct source *src,
 			uint64_t addr)
 {
-	uint8_t bytes[DAX_PAGE_SIZE];
-	uint64_t done, n;
+	if (src->mapped)
+		return r->driver->write_from(r, file, off, len, addr);
+	r->driver->fill(r, file, off, src->byte, len);
+	return len;
+}
 
-	if (!src->mapped) {
-		if (simfs_fill(&file->fs, off, src->byte, len))
-			replay_fail(r, -ENOMEM, "no memory for a page");
-		return len;
-	}
-	for (done = 0; done < len; done += n) {
-		uint64_t in_page = (addr + done) & (DAX_PAGE_SIZE - 1);
-
-		n = DAX_PAGE_SIZE - in_page;
-		if (n > len - done)
-			n = len - done;
-		if (replay_access(r, &r->main_mm, addr + done, false, false,
-				  true) != REPLAY_OK || r->error)
-			break;
-		replay_copy_page(&r->main_mm, addr + done, bytes);
-		if (simfs_put(&file->fs, off + done, bytes + in_page, n))
-			replay_fail(r, -ENOMEM, "no memory for a page");
-	}
-	return done;
+/*
+ * A write(2) allocated these pages: invalidate_inode_pages2_range(). Page tables
+ * are looked at once, after the entries.
+ */
+static void invalidate(struct replay *r, struct replay_file *file,
+		       uint64_t first, uint64_t last)
+{
+	r->driver->range(r, file, DAX_OP_INVALIDATE, first, last);
 }
 
 static void write_op(struct replay *r, struct replay_file *file, uint64_t off,
@@ -216,16 +266,20 @@ static void write_op(struct replay *r, struct replay_file *file, uint64_t off,
 	while (!rc && !r->error && done < len) {
 		uint64_t at = off + done;
 
+		r->driver->fs_begin(r);
 		rc = simfs_write_begin(&file->fs, at, len - done, &nr, &fresh);
+		r->driver->fs_end(r);
 		if (rc)
 			break;
 		if (fresh)
-			replay_invalidate(r, file, page_down(at),
-					  page_down(at + nr - 1));
+			invalidate(r, file, page_down(at),
+				   page_down(at + nr - 1));
 		copied = copy_in(r, file, at, nr, src, src->addr + done);
 		done += copied;
+		r->driver->fs_begin(r);
 		simfs_write_end(&file->fs, off + done);
-		set_size(file);
+		r->driver->fs_end(r);
+		r->driver->resize(r, file);
 		if (copied < nr)
 			rc = -EFAULT;
 	}
@@ -255,7 +309,7 @@ static void pread_op(struct replay *r, struct replay_file *file)
 
 	for (done = 0; done < len; done += n) {
 		n = len - done < sizeof(bytes) ? len - done : sizeof(bytes);
-		simfs_read(&file->fs, off + done, bytes, n);
+		r->driver->read(r, file, off + done, bytes, n);
 		if (!done)
 			first = bytes[0];
 		for (i = 0; i < n; i++)
@@ -267,21 +321,10 @@ static void pread_op(struct replay *r, struct replay_file *file)
 
 static void readinto_op(struct replay *r, struct replay_file *file)
 {
-	uint64_t len = readable(file, r->op->foff, r->op->len), done, n, i;
+	uint64_t len = readable(file, r->op->foff, r->op->len), done;
 	uint64_t addr = r->map[r->op->map].start + r->op->off;
-	uint8_t bytes[DAX_PAGE_SIZE];
 
-	for (done = 0; done < len; done += n) {
-		n = DAX_PAGE_SIZE - ((addr + done) & (DAX_PAGE_SIZE - 1));
-		if (n > len - done)
-			n = len - done;
-		if (replay_access(r, &r->main_mm, addr + done, true, false,
-				  true) != REPLAY_OK || r->error)
-			break;
-		simfs_read(&file->fs, r->op->foff + done, bytes, n);
-		for (i = 0; i < n; i++)
-			replay_store(r, &r->main_mm, addr + done + i, bytes[i]);
-	}
+	done = len ? r->driver->read_into(r, file, r->op->foff, len, addr) : 0;
 	if (len && !done)
 		replay_ret(r, -EFAULT);
 	else
@@ -292,12 +335,21 @@ static void readinto_op(struct replay *r, struct replay_file *file)
 
 static void create_op(struct replay *r)
 {
-	struct replay_file *file = replay_file_create(r, r->op->len);
+	struct replay_file *file = calloc(1, sizeof(*file));
 
 	if (!file) {
 		replay_fail(r, -ENOMEM, "no memory for a file");
 		return;
 	}
+	simfs_file_init(&file->fs, &r->fs, r->op->len);
+	if (r->driver->create(r, file)) {
+		simfs_file_exit(&file->fs);
+		free(file);
+		replay_fail(r, -ENOMEM, "cannot make a file");
+		return;
+	}
+	file->next = r->files;
+	r->files = file;
 	r->name[r->op->file].file = file;
 	r->name[r->op->file].open = true;
 	replay_ret(r, 0);
@@ -311,8 +363,10 @@ static void extents_op(struct replay *r, struct replay_file *file)
 
 	if (r->o->extents)
 		res = extlog_at(r->o->extents, r->op->nr);
+	r->driver->fs_begin(r);
 	if (res && simfs_set_extents(&file->fs, res->ext, res->nr))
 		replay_fail(r, -ENOMEM, "no memory for extents");
+	r->driver->fs_end(r);
 	fprintf(r->log.out, "ret %u n=%u", r->op->nr, file->fs.nr_ext);
 	for (i = 0; i < file->fs.nr_ext; i++) {
 		e = &file->fs.ext[i];
@@ -333,7 +387,7 @@ static void open_file_op(struct replay *r, struct replay_file *file)
 
 	switch (op->kind) {
 	case SCRIPT_TRUNCATE:
-		replay_ret(r, truncate_file(r, file, op->len));
+		replay_ret(r, truncate_op(r, file, op->len));
 		break;
 	case SCRIPT_PWRITE:
 		write_op(r, file, op->off, op->len, &byte);

@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The model's driver: bytes, system calls and threads. */
+#include "mm/replay_model_int.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/replay_int.h"
-
-int replay_fail(struct replay *r, int error, const char *why)
-{
-	if (!r->error) {
-		r->error = error;
-		r->why = why;
-	}
-	return error;
-}
-
-struct log_place replay_place(struct replay *r, uint64_t addr)
-{
-	unsigned int map = (addr >> SCRIPT_SLOT_SHIFT) - 1;
-
-	return (struct log_place){
-		.map = map,
-		.page = (addr - r->map[map].start) >> PAGE_SHIFT,
-	};
-}
-
-void replay_split(void *arg, uint64_t addr)
+void model_split(void *arg, uint64_t addr)
 {
 	struct replay *r = arg;
 	struct log_place place = replay_place(r, addr);
@@ -34,105 +16,322 @@ void replay_split(void *arg, uint64_t addr)
 		  place.page);
 }
 
-/* What the operation allocates goes where the recording has it. */
-static void set_hints(struct replay *r)
+/* Nobody else runs. */
+static void no_lock(struct replay *r, struct replay_file *file)
 {
-	unsigned int i = r->op - r->script->ops, n;
-
-	for (n = 0; n < REPLAY_NAMES; n++) {
-		struct replay_file *file = r->name[n].file;
-		const struct extlog_result *res;
-
-		if (!file)
-			continue;
-		res = extlog_next(r->o->extents, r->script, i, n);
-		file->fs.hint = res ? res->ext : NULL;
-		file->fs.nr_hint = res ? res->nr : 0;
-	}
 }
 
-static void run_op(struct replay *r)
+static void no_fs_lock(struct replay *r)
 {
-	if (r->o->extents)
-		set_hints(r);
-	log_op(&r->log, r->op->nr, r->op->text);
-	switch (r->op->kind) {
-	case SCRIPT_DROPCACHES:		/* entries belong to the inode, in use */
-		replay_ret(r, 0);
-		break;
-	case SCRIPT_MAP:
-	case SCRIPT_MUNMAP:
-	case SCRIPT_MSYNC:
-	case SCRIPT_MPROTECT:
-	case SCRIPT_MADVISE:
-	case SCRIPT_MREMAP:
-	case SCRIPT_TOUCH:
-	case SCRIPT_ATOUCH:
-	case SCRIPT_ARM:
-	case SCRIPT_GO:
-	case SCRIPT_JOIN:
-	case SCRIPT_CHILD:
-		replay_map_op(r);
-		break;
-	default:
-		replay_file_op(r);
-		break;
-	}
 }
 
-static int replay_init(struct replay *r, const struct script *script,
-		       const struct replay_options *o)
-{
-	uint64_t size = dax_wait_table_size(DAX_WAIT_TABLE_BITS);
-	void *queues = aligned_alloc(64, (size + 63) & ~63ULL);
+/* ------------------------------------------------------------------ bytes */
 
-	memset(r, 0, sizeof(*r));
-	if (!queues)
-		return -ENOMEM;
-	r->o = o;
-	r->script = script;
-	log_init(&r->log, o->out);
-	simfs_init(&r->fs, &o->variant->simfs);
-	dax_wait_table_init(&r->waits, DAX_WAIT_TABLE_BITS, queues);
-	mm_init(&r->main_mm, &o->variant->mm);
-	r->main_mm.split = replay_split;
-	r->main_mm.arg = r;
-	r->mm[0] = &r->main_mm;
+static void model_resize(struct replay *r, struct replay_file *file)
+{
+	struct dax_mapping *mapping = &model_file(file)->mapping;
+
+	lock_take(&mapping->i_pages);
+	mapping->i_size = file->fs.size;
+	lock_release(&mapping->i_pages);
+}
+
+/* The simulated file system has its own bytes: it has cleared them. */
+static void model_zero(struct replay *r, struct replay_file *file, uint64_t off,
+		       uint64_t len)
+{
+}
+
+static void model_collapse(struct replay *r, struct replay_file *file,
+			   uint64_t off, uint64_t len)
+{
+	model_resize(r, file);
+}
+
+static void model_fill(struct replay *r, struct replay_file *file, uint64_t off,
+		       uint8_t byte, uint64_t len)
+{
+	if (simfs_fill(&file->fs, off, byte, len))
+		replay_fail(r, -ENOMEM, "no memory for a page");
+}
+
+static void model_read(struct replay *r, struct replay_file *file, uint64_t off,
+		       void *dst, uint64_t len)
+{
+	simfs_read(&file->fs, off, dst, len);
+}
+
+/* The bytes from @addr to the end of its page, @len at most. */
+static uint64_t in_page(uint64_t addr, uint64_t len)
+{
+	uint64_t n = DAX_PAGE_SIZE - (addr & (DAX_PAGE_SIZE - 1));
+
+	return n < len ? n : len;
+}
+
+static bool kernel_access(struct replay *r, uint64_t addr, bool write)
+{
+	return model_access(r, &r->mm, addr, write, false, true) == REPLAY_OK &&
+	       !r->error;
+}
+
+static uint64_t model_write_from(struct replay *r, struct replay_file *file,
+				 uint64_t off, uint64_t len, uint64_t addr)
+{
+	uint8_t bytes[DAX_PAGE_SIZE];
+	uint64_t done, n;
+
+	for (done = 0; done < len; done += n) {
+		uint64_t at = addr + done;
+
+		n = in_page(at, len - done);
+		if (!kernel_access(r, at, false))
+			break;
+		model_copy_page(&r->mm, at, bytes);
+		if (simfs_put(&file->fs, off + done,
+			      bytes + (at & (DAX_PAGE_SIZE - 1)), n))
+			replay_fail(r, -ENOMEM, "no memory for a page");
+	}
+	return done;
+}
+
+static uint64_t model_read_into(struct replay *r, struct replay_file *file,
+				uint64_t off, uint64_t len, uint64_t addr)
+{
+	uint8_t bytes[DAX_PAGE_SIZE];
+	uint64_t done, n, i;
+
+	for (done = 0; done < len; done += n) {
+		n = in_page(addr + done, len - done);
+		if (!kernel_access(r, addr + done, true))
+			break;
+		simfs_read(&file->fs, off + done, bytes, n);
+		for (i = 0; i < n; i++)
+			model_store(r, &r->mm, addr + done + i, bytes[i]);
+	}
+	return done;
+}
+
+/* ------------------------------------------------------------ system calls */
+
+static int model_mmap(struct replay *r, const struct vma *vma)
+{
+	return mm_mmap(&r->mm, vma);
+}
+
+static int model_munmap(struct replay *r, uint64_t addr, uint64_t len)
+{
+	return mm_munmap(&r->mm, addr, len);
+}
+
+static int model_mprotect(struct replay *r, uint64_t addr, uint64_t len,
+			  unsigned int prot)
+{
+	return mm_mprotect(&r->mm, addr, len, prot);
+}
+
+static int model_mremap(struct replay *r, uint64_t from, uint64_t len,
+			uint64_t to)
+{
+	return mm_mremap(&r->mm, from, len, to);
+}
+
+static int populate(struct replay *r, struct vma *vma, uint64_t from,
+		    uint64_t to, bool write)
+{
+	/* madvise answers EINVAL for what is not allowed, EFAULT for SIGBUS. */
+	if (!(vma->flags & (write ? VMA_WRITE : VMA_ACCESS)))
+		return -EINVAL;
+	for (; from < to && !r->error; from += DAX_PAGE_SIZE)
+		if (model_access(r, &r->mm, from, write, false, false) !=
+		    REPLAY_OK)
+			return -EFAULT;
 	return 0;
 }
 
-static void replay_exit(struct replay *r)
+static int populate_read_vma(void *arg, struct vma *vma, uint64_t from,
+			     uint64_t to)
 {
-	struct replay_file *file;
-
-	mm_exit(&r->main_mm);
-	while ((file = r->files)) {
-		r->files = file->next;
-		replay_file_free(file);
-	}
-	dax_wait_table_exit(&r->waits);
-	free(r->waits.queues);
+	return populate(arg, vma, from, to, false);
 }
+
+static int populate_write_vma(void *arg, struct vma *vma, uint64_t from,
+			      uint64_t to)
+{
+	return populate(arg, vma, from, to, true);
+}
+
+static int willneed_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
+{
+	return 0;	/* there is nothing to read ahead */
+}
+
+static int model_madvise(struct replay *r, uint64_t addr, uint64_t len,
+			 enum script_advice advice)
+{
+	struct mm *mm = &r->mm;
+
+	switch (advice) {
+	case SCRIPT_DONTNEED:
+		return mm_dontneed(mm, addr, len);
+	case SCRIPT_NOHUGEPAGE:
+		return mm_set_nohuge(mm, addr, len, true);
+	case SCRIPT_HUGEPAGE:
+		return mm_set_nohuge(mm, addr, len, false);
+	case SCRIPT_POPULATE_READ:
+		return mm_for_each(mm, addr, len, populate_read_vma, r);
+	case SCRIPT_POPULATE_WRITE:
+		return mm_for_each(mm, addr, len, populate_write_vma, r);
+	case SCRIPT_WILLNEED:
+		return mm_for_each(mm, addr, len, willneed_vma, r);
+	case SCRIPT_REMOVE:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* ---------------------------------------------------------------- accesses */
+
+static void access_in(struct replay *r, struct mm *mm,
+		      const struct script_op *op, uint64_t addr,
+		      struct replay_access *a)
+{
+	a->write = op->write;
+	a->outcome = model_access(r, mm, addr, op->write, true, true);
+	if (a->outcome != REPLAY_OK || r->error)
+		return;
+	if (op->write)
+		model_store(r, mm, addr, op->byte);
+	else
+		a->value = model_load(mm, addr);
+}
+
+static void access_as(struct replay *r, const struct script_op *op,
+		      uint64_t addr, struct replay_access *a)
+{
+	snprintf(r->log.who, sizeof(r->log.who), "T%u", op->thread % 100u);
+	access_in(r, &r->mm, op, addr, a);
+	strcpy(r->log.who, "main");
+}
+
+static void model_touch(struct replay *r, uint64_t addr, struct replay_access *a)
+{
+	access_as(r, r->op, addr, a);
+}
+
+static void model_child(struct replay *r, uint64_t addr, struct replay_access *a)
+{
+	struct model *m = r->arg;
+	struct mm child;
+
+	if (mm_fork(&child, &r->mm)) {
+		replay_fail(r, -ENOMEM, "no memory for a process");
+		return;
+	}
+	m->child = &child;
+	strcpy(r->log.who, "child");
+	access_in(r, &child, r->op, addr, a);
+	strcpy(r->log.who, "main");
+	m->child = NULL;
+	mm_exit(&child);
+}
+
+static void finish(struct replay *r, const struct script_op *op, uint64_t addr,
+		   struct model_thread *t)
+{
+	t->access = (struct replay_access){ 0 };
+	access_as(r, op, addr, &t->access);
+	t->finished = true;
+}
+
+static void model_start(struct replay *r, uint64_t addr)
+{
+	struct model *m = r->arg;
+
+	finish(r, r->op, addr, &m->thread[r->op->thread]);
+}
+
+static void model_arm(struct replay *r, uint64_t addr)
+{
+	struct model *m = r->arg;
+	struct model_thread *t = &m->thread[r->op->thread];
+
+	if (!t->armed)
+		m->armed[m->nr_armed++] = r->op->thread;
+	t->armed = r->op;
+	t->addr = addr;
+}
+
+static void model_go(struct replay *r)
+{
+	struct model *m = r->arg;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_armed && !r->error; i++) {
+		struct model_thread *t = &m->thread[m->armed[i]];
+
+		finish(r, t->armed, t->addr, t);
+		t->armed = NULL;
+	}
+	m->nr_armed = 0;
+}
+
+static bool model_join(struct replay *r, struct replay_access *a)
+{
+	struct model *m = r->arg;
+	struct model_thread *t = &m->thread[r->op->thread];
+	bool finished = t->finished;
+
+	*a = t->access;
+	t->finished = false;
+	return finished;
+}
+
+static const struct replay_driver driver = {
+	.create = model_create,
+	.destroy = model_destroy,
+	.range = model_range,
+	.unmap = model_unmap,
+	.inval_lock = no_lock,
+	.inval_unlock = no_lock,
+	.fs_begin = no_fs_lock,
+	.fs_end = no_fs_lock,
+	.resize = model_resize,
+	.zero = model_zero,
+	.collapse = model_collapse,
+	.fill = model_fill,
+	.read = model_read,
+	.write_from = model_write_from,
+	.read_into = model_read_into,
+	.split = model_split,
+	.mmap = model_mmap,
+	.munmap = model_munmap,
+	.mprotect = model_mprotect,
+	.mremap = model_mremap,
+	.madvise = model_madvise,
+	.touch = model_touch,
+	.child = model_child,
+	.start = model_start,
+	.arm = model_arm,
+	.go = model_go,
+	.join = model_join,
+};
 
 int replay_model(const struct script *script, const struct replay_options *o,
 		 char *msg, size_t len)
 {
-	struct replay r;
-	unsigned int i;
-	int rc = replay_init(&r, script, o);
+	uint64_t size = dax_wait_table_size(DAX_WAIT_TABLE_BITS);
+	void *queues = aligned_alloc(64, (size + 63) & ~63ULL);
+	struct model m = { .nr_armed = 0 };
+	int rc;
 
-	if (rc) {
+	if (!queues) {
 		snprintf(msg, len, "no memory");
-		return rc;
+		return -ENOMEM;
 	}
-	log_header(&r.log, o->variant->kernel, o->variant->fs, o->scenario);
-	for (i = 0; i < script->nr && !r.error; i++) {
-		r.op = &script->ops[i];
-		run_op(&r);
-	}
-	rc = r.error;
-	if (rc)
-		snprintf(msg, len, "line %u: %s", r.op->line, r.why);
-	replay_exit(&r);
+	dax_wait_table_init(&m.waits, DAX_WAIT_TABLE_BITS, queues);
+	rc = replay_script(script, o, &driver, &m, msg, len);
+	dax_wait_table_exit(&m.waits);
+	free(queues);
 	return rc;
 }
