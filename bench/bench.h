@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * udax-bench: what its experiments share. An experiment is a function in the
- * table of main.c; it prints its numbers and how to read them, and puts every
- * raw figure into the JSON report. Nothing here is shared between threads.
+ * udax-bench: what its experiments share. An experiment is a function in
+ * tbl/experiments.h; it prints its numbers and how to read them, and puts every
+ * raw figure into its report, a JSON object. The runner (main.c) has put there
+ * already what every report has (doc/experiments.md, "The envelope"):
+ *
+ *	udax_bench	version of this format, BENCH_FORMAT
+ *	experiment	its name
+ *	command		what makes this report again
+ *	host		kernel, CPU, load, affinity, date, the command as given
+ *	udaxd		how udaxd was built and would run, if there is one
+ *	seed, quick, repeat, protocols	the options, as they stand
+ *	exit		enum bench_exit, at the end
+ *
+ * and an experiment adds "placement" and, by results.h, what the report shows.
+ * Nothing here is shared between threads.
  */
 #ifndef UDAX_BENCH_BENCH_H
 #define UDAX_BENCH_BENCH_H
@@ -12,8 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <jansson.h>
+
+#include "lib/parse.h"
+
+#define BENCH_FORMAT 1
 
 enum bench_exit {
 	BENCH_OK = 0,
@@ -24,52 +41,36 @@ enum bench_exit {
 
 struct bench_opts {
 	const char *json;	/* report goes here; NULL: nowhere */
+	const char *json_dir;	/* ... or to NAME.json in here; NULL: nowhere */
 	const char *only;	/* comma list of group or variant names; NULL: all */
+	const char *protocols;	/* comma list; NULL: the experiment's own */
 	const char *dir;	/* tmpfs directory for the files; never NULL */
 	unsigned int repeat;	/* counted rounds; 0: the experiment's default */
+	uint64_t seed;		/* of every random choice and of the bootstrap */
 	bool quick;
 	int argc;		/* the whole command, for the report */
 	char **argv;
 };
 
-struct experiment {
-	const char *name;
-	/* @report: an object to fill, owned by the caller. enum bench_exit. */
-	int (*run)(const struct bench_opts *opts, json_t *report);
-	const char *what;	/* one line for `udax-bench list` */
-};
+/* @report: an object to fill, owned by the caller. enum bench_exit. */
+typedef int (*experiment_fn)(const struct bench_opts *opts, json_t *report);
+
+#define X(name, function, what) \
+	int function(const struct bench_opts *opts, json_t *report);
+#include "tbl/experiments.h"
+#undef X
 
 /* Set by SIGHUP, SIGINT and SIGTERM: clean up and end with BENCH_FAIL. */
 extern volatile sig_atomic_t bench_interrupted;
-
-int floor_run(const struct bench_opts *opts, json_t *report);
-int idle_run(const struct bench_opts *opts, json_t *report);
 
 /* Internal verbs: what the experiments run in processes of their own. */
 int touch_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 
-/* Median and range of a set of figures. */
-struct spread {
-	double median, min, max;
-	size_t n;
-};
-
-/* Reorders @v. All zeros when @n is 0. */
-struct spread spread_of(double *v, size_t n);
-/* {"median":..,"min":..,"max":..,"n":..}; new reference. */
-json_t *spread_json(const struct spread *s);
-/* The value below which a part @q of the sorted @v lies; 0 if empty. */
-uint64_t quantile(const uint64_t *sorted, size_t n, double q);
-void sort_u64(uint64_t *v, size_t n);
-
 /* Kernel, CPU, load, command, date; new reference. */
 json_t *host_json(const struct bench_opts *opts);
 /* Is @name in the comma list @list? A NULL list holds everything. */
 bool name_listed(const char *list, const char *name);
-/* A decimal number with an optional k, M or G (powers of two); -EINVAL. */
-int parse_size(const char *s, uint64_t *value);
-
 /* "0,1" or "any" (-1) into @cpus, counted in @nr, which starts at 0. 0 or -EINVAL. */
 int parse_cpus(char *list, int *cpus, unsigned int max, unsigned int *nr);
 

@@ -639,8 +639,6 @@ int floor_run(const struct bench_opts *opts, json_t *report)
 	f->have_udax = !ret && !udax_find(&f->tree);
 	if (!ret && !f->have_udax)
 		puts("The udax variants are left out.");
-	if (f->have_udax)
-		json_object_set_new(report, "udaxd", udax_config(&f->tree));
 	for (i = 0; i < NR_GROUPS && !ret; i++) {
 		f->g = &groups[i];
 		if (!group_wanted(f, f->g))

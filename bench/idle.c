@@ -106,7 +106,6 @@ int idle_run(const struct bench_opts *opts, json_t *report)
 
 	if (udax_find(&tree))
 		return BENCH_CANNOT;
-	json_object_set_new(report, "udaxd", udax_config(&tree));
 	snprintf(dir, sizeof(dir), "%.200s/udax-bench.XXXXXX", opts->dir);
 	if (!mkdtemp(dir)) {
 		fprintf(stderr, "udax-bench: %s: %s\n", dir, strerror(errno));

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #include "udax/wire.h"
-#include "floor.h"
+#include "bench.h"
+#include "proc.h"
 
 extern char **environ;
 
@@ -234,16 +235,19 @@ static void add_env(struct udax_daemon *d, unsigned int *n, const char *name,
 	(*n)++;
 }
 
-int udax_start(struct udax_daemon *d, const struct udax_tree *t,
-	       const char *pmem, const int *cpus, unsigned int nr_cpus)
+int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
+		    const char *pmem, const int *cpus, unsigned int nr_cpus,
+		    const char *const *more)
 {
-	char *argv[] = { (char *)(uintptr_t)t->daemon, (char *)"--socket", d->sock,
-			 (char *)"--pmem", d->pmem, NULL };
+	char *argv[6 + UDAX_MORE] = { (char *)(uintptr_t)t->daemon,
+		(char *)"--socket", d->sock, (char *)"--pmem", d->pmem };
 	struct spawn how = { .argv = argv, .cpus = cpus, .nr_cpus = nr_cpus,
 			     .keep = { -1, -1 } };
-	unsigned int n = 0;
+	unsigned int n = 0, i;
 	int ret;
 
+	for (i = 0; more && more[i] && i < UDAX_MORE; i++)
+		argv[5 + i] = (char *)(uintptr_t)more[i];
 	memset(d, 0, sizeof(*d));
 	d->child.ctl = -1;
 	strcpy(d->dir, "/tmp/udax-bench.XXXXXX");
@@ -265,6 +269,12 @@ int udax_start(struct udax_daemon *d, const struct udax_tree *t,
 	add_env(d, &n, UDAX_ENV_REQUIRE, "1");
 	add_env(d, &n, "PATH", getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
 	return 0;
+}
+
+int udax_start(struct udax_daemon *d, const struct udax_tree *t,
+	       const char *pmem, const int *cpus, unsigned int nr_cpus)
+{
+	return udax_start_with(d, t, pmem, cpus, nr_cpus, NULL);
 }
 
 void udax_stop(struct udax_daemon *d)

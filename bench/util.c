@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* udax-bench: statistics, the machine's description, clocks and pinning. */
+/* udax-bench: the machine's description, numbers of a command line, clocks and pinning. */
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -11,55 +11,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-
-static int cmp_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int cmp_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-void sort_u64(uint64_t *v, size_t n)
-{
-	qsort(v, n, sizeof(*v), cmp_u64);
-}
-
-struct spread spread_of(double *v, size_t n)
-{
-	struct spread s = { .n = n };
-
-	if (!n)
-		return s;
-	qsort(v, n, sizeof(*v), cmp_double);
-	s.min = v[0];
-	s.max = v[n - 1];
-	s.median = n & 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-	return s;
-}
-
-json_t *spread_json(const struct spread *s)
-{
-	return json_pack("{s:f,s:f,s:f,s:I}", "median", s->median,
-			 "min", s->min, "max", s->max,
-			 "n", (json_int_t)s->n);
-}
-
-uint64_t quantile(const uint64_t *sorted, size_t n, double q)
-{
-	size_t i;
-
-	if (!n)
-		return 0;
-	i = q * n;
-	return sorted[i < n ? i : n - 1];
-}
 
 static void cpu_model(char *buf, size_t size)
 {
@@ -91,6 +42,17 @@ static json_t *command_json(const struct bench_opts *opts)
 	return a;
 }
 
+static json_t *affinity_json(void)
+{
+	int cpus[1024];
+	unsigned int i, nr = cpus_allowed(cpus, 1024);
+	json_t *a = json_array();
+
+	for (i = 0; i < nr; i++)
+		json_array_append_new(a, json_integer(cpus[i]));
+	return a;
+}
+
 json_t *host_json(const struct bench_opts *opts)
 {
 	struct utsname un = { 0 };
@@ -104,10 +66,11 @@ json_t *host_json(const struct bench_opts *opts)
 		load[0] = -1;
 	cpu_model(model, sizeof(model));
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	return json_pack("{s:s,s:s,s:s,s:s,s:I,s:f,s:s,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:s,s:I,s:o,s:f,s:s,s:o}",
 			 "kernel", un.release, "build", un.version,
 			 "machine", un.machine, "cpu", model,
 			 "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+			 "affinity", affinity_json(),
 			 "load1", load[0], "date", date,
 			 "command", command_json(opts));
 }
@@ -126,29 +89,6 @@ bool name_listed(const char *list, const char *name)
 		p += len;
 	}
 	return false;
-}
-
-int parse_size(const char *s, uint64_t *value)
-{
-	unsigned int shift = 0;
-	char *end;
-
-	if (*s < '0' || *s > '9')
-		return -EINVAL;
-	errno = 0;
-	*value = strtoull(s, &end, 10);
-	if (errno)
-		return -EINVAL;
-	if (*end) {
-		if (end[1])
-			return -EINVAL;
-		shift = *end == 'k' ? 10 : *end == 'M' ? 20 :
-			*end == 'G' ? 30 : 0;
-		if (!shift || *value > UINT64_MAX >> shift)
-			return -EINVAL;
-	}
-	*value <<= shift;
-	return 0;
 }
 
 int parse_cpus(char *list, int *cpus, unsigned int max, unsigned int *nr)

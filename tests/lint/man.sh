@@ -40,6 +40,7 @@ documented udax-run.1 udax run
 for verb in status list shutdown; do
 	documented udax-control.1 udax $verb
 done
+documented udax-bench.1 udax-bench
 documented udax-check.1 udax check
 documented udax-doctor.1 udax doctor
 documented udax-replay.1 udax replay

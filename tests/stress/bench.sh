@@ -17,6 +17,8 @@ status_of list
 expect_status $is 0
 grep -q '^floor ' "$scratch/out" || fail "list has no floor"
 for wrong in '' nosuch 'list more' 'run' 'run nosuch' 'run floor more' \
+	'run all --json x' \
+	'run floor --seed -1' 'run floor --protocol 616,nosuch' \
 	'run floor --repeat 0' 'run floor --repeat x' 'run floor --nosuch'; do
 	# shellcheck disable=SC2086 # words
 	status_of $wrong
@@ -32,11 +34,17 @@ status_of run floor --repeat 1 --dir "$scratch" --json "$scratch/floor.json"
 test $is = 77 && skip "$(cat "$scratch/err")"
 cat "$scratch/out"
 expect_status $is 0
-status_of run idle --repeat 1 --dir "$scratch" --json "$scratch/idle.json"
+status_of run all --only idle --repeat 1 --seed 7 --dir "$scratch" \
+	--json-dir "$scratch"
 expect_status $is 0
 "$python" - "$scratch/floor.json" "$scratch/idle.json" <<-'EOF2' ||
 	import json, sys
 	floor, idle = [json.load(open(f)) for f in sys.argv[1:]]
+	for report in floor, idle:
+	    assert report["udax_bench"] == 1 and report["exit"] == 0
+	    assert report["udaxd"]["version"] and report["host"]["affinity"]
+	assert idle["seed"] == 7
+	assert idle["command"] == "udax-bench run idle --seed 7 --repeat 1"
 	assert floor["host"]["kernel"] and floor["host"]["command"][1] == "run"
 	groups = {g["name"]: g for g in floor["groups"]}
 	assert {"4k", "2m"} <= set(groups)
