@@ -2,6 +2,7 @@
 #include "lib/path.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,4 +35,13 @@ bool path_below(const char *dir, const char *path)
 	if (len && dir[len - 1] == '/')
 		len--;
 	return !strncmp(dir, path, len) && (!path[len] || path[len] == '/');
+}
+
+bool path_matches(const char *glob, const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	if (!strchr(glob, '/') && last)
+		path = last + 1;
+	return !fnmatch(glob, path, 0);
 }
