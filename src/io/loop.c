@@ -15,7 +15,7 @@
 
 #define CQE_BATCH 64
 
-enum op_type { OP_POLL = 1, OP_TIMER };
+enum op_type { OP_POLL = 1, OP_TIMER, OP_DEADLINE };
 
 _Static_assert(sizeof(((struct loop_op *)0)->ts) == sizeof(struct __kernel_timespec),
 	       "loop_op.ts holds a struct __kernel_timespec");
@@ -161,7 +161,8 @@ static int arm(struct loop *loop, struct loop_op *op)
 	if (op->type == OP_POLL)
 		io_uring_prep_poll_multishot(sqe, op->fd, op->events);
 	else
-		io_uring_prep_timeout(sqe, (struct __kernel_timespec *)op->ts, 0, 0);
+		io_uring_prep_timeout(sqe, (struct __kernel_timespec *)op->ts, 0,
+				      op->type == OP_DEADLINE ? IORING_TIMEOUT_ABS : 0);
 	io_uring_sqe_set_data(sqe, op);
 	op->armed = true;
 	return 0;
@@ -179,16 +180,27 @@ int loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events
 	return arm(loop, op);
 }
 
-int loop_timeout(struct loop *loop, struct loop_op *op, uint64_t ns)
+static int timer(struct loop *loop, struct loop_op *op, enum op_type type,
+		 uint64_t ns)
 {
 	assert(op->magic == LOOP_OP_MAGIC);
 	if (op->armed)
 		return -EBUSY;
-	op->type = OP_TIMER;
+	op->type = type;
 	op->cancelled = false;
 	op->ts[0] = ns / 1000000000u;
 	op->ts[1] = ns % 1000000000u;
 	return arm(loop, op);
+}
+
+int loop_timeout(struct loop *loop, struct loop_op *op, uint64_t ns)
+{
+	return timer(loop, op, OP_TIMER, ns);
+}
+
+int loop_deadline(struct loop *loop, struct loop_op *op, uint64_t ns)
+{
+	return timer(loop, op, OP_DEADLINE, ns);
 }
 
 int loop_cancel(struct loop *loop, struct loop_op *op)

@@ -65,6 +65,8 @@ void loop_op_init(struct loop_op *op, loop_fn *fn);
 int loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events);
 /* One-shot timer, CLOCK_MONOTONIC, from now. 0 or -errno as loop_poll(). */
 int loop_timeout(struct loop *loop, struct loop_op *op, uint64_t ns);
+/* The same, at @ns of CLOCK_MONOTONIC; at once if that is past. */
+int loop_deadline(struct loop *loop, struct loop_op *op, uint64_t ns);
 /*
  * @op->fn runs once more with -ECANCELED and last = true, later, never inside
  * this call. -ENOENT: it is not armed.

@@ -146,20 +146,30 @@ bool media_cleared(struct media *m, uint64_t pos)
 	return lseek(m->fd, (off_t)pos, SEEK_DATA) == (off_t)pos;
 }
 
-static void set_name(struct media *m, int fd)
+int media_path(int fd, char *path, size_t size)
 {
-	char path[32], target[4096];
-	char *base, *deleted;
+	static const char deleted[] = " (deleted)";
+	size_t mark = sizeof(deleted) - 1;
+	char link[32];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, target, sizeof(target) - 1);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, size - 1);
 	if (n < 0)
-		n = snprintf(target, sizeof(target), "inode %llu", (unsigned long long)m->ino);
-	target[n] = '\0';
-	deleted = strstr(target, " (deleted)");
-	if (deleted)
-		*deleted = '\0';
+		return -errno;
+	path[n] = '\0';
+	if ((size_t)n > mark && !strcmp(path + n - mark, deleted))
+		path[n - mark] = '\0';
+	return 0;
+}
+
+static void set_name(struct media *m, int fd)
+{
+	char target[4096];
+	char *base;
+
+	if (media_path(fd, target, sizeof(target)))
+		snprintf(target, sizeof(target), "inode %llu", (unsigned long long)m->ino);
 	base = strrchr(target, '/');
 	base = base ? base + 1 : target;
 	snprintf(m->name, sizeof(m->name), "%.*s", (int)sizeof(m->name) - 1, base);

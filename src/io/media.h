@@ -16,6 +16,7 @@
 #define UDAX_IO_MEDIA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -109,6 +110,11 @@ uint64_t media_size(struct media *m);
  * allocated again. One call of lseek().
  */
 bool media_cleared(struct media *m, uint64_t pos);
+/*
+ * Path of the open file @fd, @size bytes; the one that it had if it has none any
+ * more. 0 or -errno.
+ */
+int media_path(int fd, char *path, size_t size);
 /* Which medium serves this file, without opening it; or -EOPNOTSUPP. */
 int media_kind_of(int fd);
 
