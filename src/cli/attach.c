@@ -16,15 +16,14 @@
 /* "--pmem DIR"... and the choices that were made; the caller frees it. */
 static char **daemon_options(const struct run_options *o)
 {
-	static const char pmem[] = "--pmem", protocol[] = "--protocol",
-			  track[] = "--track", media[] = "--media",
-			  verbose[] = "--verbose";
+	static const char pmem[] = "--pmem", track[] = "--track",
+			  media[] = "--media", verbose[] = "--verbose";
 	const struct { const char *option, *value; } choices[] = {
-		{ protocol, o->protocol },
 		{ track, o->track },
 		{ media, o->media },
 	};
-	const char **argv = calloc(2 * o->nr_dirs + 2 * 3 + 2, sizeof(*argv));
+	const char **argv = calloc(2 * o->nr_dirs + o->nr_rules + 2 * 2 + 2,
+				   sizeof(*argv));
 	size_t n = 0;
 
 	if (!argv)
@@ -33,6 +32,8 @@ static char **daemon_options(const struct run_options *o)
 		argv[n++] = pmem;
 		argv[n++] = o->dirs[i];
 	}
+	for (size_t i = 0; i < o->nr_rules; i++)
+		argv[n++] = o->rules[i];
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
 		if (!choices[i].value)
 			continue;

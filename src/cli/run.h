@@ -23,7 +23,9 @@ struct run_options {
 	char **dirs;		/* the same, @nr_dirs of them */
 	size_t nr_dirs;
 	const char *daemon;	/* data socket of a running daemon, or NULL */
-	const char *protocol, *track, *media;	/* NULL: udaxd's default */
+	const char *track, *media;	/* NULL: udaxd's default */
+	const char **rules;	/* "--protocol" or "--hold", and its argument: @nr_rules words */
+	size_t nr_rules;
 	const char *json;	/* NULL: none; "-": stdout */
 	bool quiet, require, verbose;
 	char **cmd;		/* NULL-terminated, in argv */

@@ -13,6 +13,7 @@ static const struct option long_options[] = {
 	{ "pmem", required_argument, NULL, 'p' },
 	{ "daemon", required_argument, NULL, 'd' },
 	{ "protocol", required_argument, NULL, 'P' },
+	{ "hold", required_argument, NULL, 'H' },
 	{ "track", required_argument, NULL, 't' },
 	{ "media", required_argument, NULL, 'm' },
 	{ "json", required_argument, NULL, 'j' },
@@ -31,7 +32,11 @@ static void help(void)
 	      "                    default: $UDAX_PMEM)\n"
 	      "  --daemon SOCK     use the udaxd that listens at SOCK (default: a private one,\n"
 	      "                    for as long as CMD runs)\n"
-	      "  --protocol NAME   fault protocol (default: 616, today's kernel)\n"
+	      "  --protocol [GLOB:]NAME\n"
+	      "                    fault protocol (default: 616, today's kernel), or that of\n"
+	      "                    files GLOB\n"
+	      "  --hold [GLOB:]KIND=TIME[,...]\n"
+	      "                    how long the medium takes; KIND: alloc, read or flush\n"
 	      "  --track MODE      fast: huge mappings, no fault for a write after a read\n"
 	      "  --media KIND      auto, direct (tmpfs, hugetlbfs) or image (any file system)\n"
 	      "  --json FILE       write the summary to FILE as JSON (-: standard output)\n"
@@ -90,6 +95,22 @@ static int dirs_from_env(struct run_options *o)
 	return status;
 }
 
+/* udaxd knows what they mean. */
+static int add_rule(struct run_options *o, const char *option, const char *arg)
+{
+	const char **rules = reallocarray(o->rules, o->nr_rules + 2,
+					  sizeof(*rules));
+
+	if (!rules) {
+		complain("out of memory");
+		return EXIT_UDAX;
+	}
+	o->rules = rules;
+	o->rules[o->nr_rules++] = option;
+	o->rules[o->nr_rules++] = arg;
+	return -1;
+}
+
 static int one_option(struct run_options *o, int c, char *arg)
 {
 	switch (c) {
@@ -99,8 +120,9 @@ static int one_option(struct run_options *o, int c, char *arg)
 		o->daemon = arg;
 		return -1;
 	case 'P':
-		o->protocol = arg;
-		return -1;
+		return add_rule(o, "--protocol", arg);
+	case 'H':
+		return add_rule(o, "--hold", arg);
 	case 't':
 		o->track = arg;
 		return -1;
@@ -142,9 +164,9 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	if (optind == argc)
 		return usage_error("run", "no program to run");
 	o->cmd = argv + optind;
-	if (o->daemon && (o->protocol || o->track || o->media))
-		return usage_error("run", "--protocol, --track and --media are the "
-				   "daemon's: not with --daemon");
+	if (o->daemon && (o->nr_rules || o->track || o->media))
+		return usage_error("run", "--protocol, --hold, --track and --media are "
+				   "the daemon's: not with --daemon");
 	return o->nr_dirs ? -1 : dirs_from_env(o);
 }
 
@@ -153,5 +175,6 @@ void run_options_free(struct run_options *o)
 	for (size_t i = 0; i < o->nr_dirs; i++)
 		free(o->dirs[i]);
 	free(o->dirs);
+	free(o->rules);
 	free(o->pmem);
 }

@@ -27,6 +27,7 @@
 #include "io/loop.h"
 #include "io/media.h"
 #include "io/uffd.h"
+#include "lib/hold.h"
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "mm/pgtable.h"
@@ -66,6 +67,8 @@ struct file {
 	struct dax_mapping mapping;	/* the model's part; own lock */
 	void *table_mem;
 	uint64_t table_size;
+	const struct hold *_Atomic hold;	/* one of udaxd.holds; NULL: none */
+	_Atomic uint64_t held[HOLD_NR];	/* holds so far */
 	struct lock lock;		/* LOCK_RANK_FILE: the fields below */
 	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
 	unsigned int nr_regions;
@@ -136,7 +139,7 @@ struct session {
 
 struct udaxd {
 	struct udaxd_options opt;
-	const struct dax_protocol *proto;
+	struct hold_rules *_Atomic holds;	/* in force */
 	struct dax_wait_table waits;
 	struct lock lock;		/* LOCK_RANK_DAEMON */
 	struct list_head sessions, files, groups;	/* under it */

@@ -11,6 +11,8 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
+#include "daemon/hold.h"
+
 /* Spare tasks an executor starts with; it keeps at most SPARE_MAX. */
 #define SPARE_MIN 256
 #define SPARE_MAX 4096
@@ -155,7 +157,8 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 		pool_submit(x->d->pool, t);
 		return TASK_AWAY;
 	}
-	return TASK_STEP;
+	return hold_answer(x, t, op->ans.iomap.flags & DAX_IOMAP_F_NEW ?
+			   HOLD_ALLOC : HOLD_READ);
 }
 
 static enum task_next do_flush(struct exec *x, struct task *t)
@@ -165,7 +168,7 @@ static enum task_next do_flush(struct exec *x, struct task *t)
 
 	if (m->kind == MEDIA_DIRECT) {
 		t->op.ans.error = 0;
-		return TASK_STEP;
+		return hold_answer(x, t, HOLD_FLUSH);
 	}
 	if (!x->may_block) {
 		pool_submit(x->d->pool, t);
@@ -177,7 +180,7 @@ static enum task_next do_flush(struct exec *x, struct task *t)
 	lock_take(&x->d->lock);
 	t->file->group->ended.writeback_bytes += len;
 	lock_release(&x->d->lock);
-	return TASK_STEP;
+	return hold_answer(x, t, HOLD_FLUSH);
 }
 
 static enum task_next do_fslock(struct exec *x, struct task *t)

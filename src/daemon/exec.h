@@ -32,6 +32,7 @@ struct exec {
 	bool draining;			/* in worker_drain() */
 	struct storm storm;		/* workers */
 	unsigned int faults;		/* messages served so far */
+	unsigned int held;		/* workers: timers of held tasks, hold.c */
 };
 
 enum task_kind { TASK_FAULT, TASK_RANGE };
@@ -71,6 +72,12 @@ struct task {
 	void (*locked)(struct exec *x, struct task *t);
 	void *arg;
 	bool finished;			/* by the model; to be synced */
+
+	struct {			/* hold.c; the medium works */
+		uint64_t until;		/* CLOCK_MONOTONIC, ns */
+		struct loop_op timer;
+		struct loop_msg msg;
+	} hold;
 };
 
 struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block);

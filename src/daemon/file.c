@@ -7,6 +7,7 @@
 #include "daemon/session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,6 +52,7 @@ int file_grow_table(struct file *f)
 static struct file *file_new(struct udaxd *d, struct media *m)
 {
 	struct file *f = calloc(1, sizeof(*f));
+	char path[PATH_MAX];
 
 	if (!f)
 		return NULL;
@@ -66,8 +68,12 @@ static struct file *file_new(struct udaxd *d, struct media *m)
 	list_init(&f->regions);
 	list_init(&f->inval_queue);
 	list_init(&f->link);
-	dax_mapping_init(&f->mapping, d->proto, &d->waits, f->table_mem,
-			 f->table_size);
+	if (media_path(m->fd, path, sizeof(path)))
+		path[0] = '\0';
+	dax_mapping_init(&f->mapping,
+			 protocol_rules_find(&d->opt.protocols, path),
+			 &d->waits, f->table_mem, f->table_size);
+	atomic_init(&f->hold, hold_rules_find(atomic_load(&d->holds), path));
 	f->mapping.driver = f;
 	f->mapping.i_size = media_size(m);
 	return f;

@@ -248,7 +248,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	d->proto = d->opt.protocol;
+	atomic_init(&d->holds, d->opt.holds);
+	d->opt.holds = NULL;
 	d->started_ns = now_ns();
 	lock_init(&d->lock, LOCK_RANK_DAEMON, "daemon");
 	list_init(&d->sessions);
@@ -264,6 +265,7 @@ int main(int argc, char **argv)
 	say_ready(d);
 	wait_for_stop(d, sigfd);
 	stop(d);
+	hold_rules_free(atomic_load(&d->holds));
 	udaxd_options_free(&d->opt);
 	return 0;
 }

@@ -74,7 +74,7 @@ static const char *media_names(unsigned int mask)
 static json_t *summary_of(struct udaxd *d, const struct group *g)
 {
 	struct fault_summary more = {
-		.protocol = d->proto->name,
+		.protocol = d->opt.protocols.normal->name,
 		.track = udaxd_track_name(d->opt.track),
 	};
 	struct fault_stats stats = { 0 };
@@ -140,7 +140,7 @@ json_t *method_get_status(struct rpc_call *call)
 			   "socket", d->opt.socket, "pmem", pmem_dirs(d),
 			   "workers", (int)d->nr_workers,
 			   "helpers", (int)d->opt.helpers,
-			   "protocol", d->proto->name,
+			   "protocol", d->opt.protocols.normal->name,
 			   "track", udaxd_track_name(d->opt.track),
 			   "media", udaxd_media_name(d->opt.media),
 			   "features", hex(d->uffd_features));

@@ -133,19 +133,22 @@ static int add_pmem(struct udaxd_options *o, const char *path)
 	return -1;
 }
 
-static int set_protocol(struct udaxd_options *o, const char *name)
+static int add_protocol(struct udaxd_options *o, const char *rule)
 {
-	const struct dax_protocol *p = dax_protocol_find(name);
+	char why[256];
 
-	if (p) {
-		o->protocol = p;
+	if (!protocol_rules_add(&o->protocols, rule, why, sizeof(why)))
 		return -1;
-	}
-	fprintf(stderr, "udaxd: --protocol %s: unknown; known are:", name);
-	for (unsigned int i = 0; (p = dax_protocol_nth(i)); i++)
-		fprintf(stderr, " %s", p->name);
-	fputc('\n', stderr);
-	return 2;
+	return usage("protocol", rule, why);
+}
+
+static int add_hold(struct udaxd_options *o, const char *rule)
+{
+	char why[256];
+
+	if (!hold_rules_add(&o->holds, rule, why, sizeof(why)))
+		return -1;
+	return usage("hold", rule, why);
 }
 
 static int set_ready_fd(struct udaxd_options *o, const char *value)
@@ -178,7 +181,9 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 		return set_number("helpers", arg, 1, UDAXD_OPTIONS_MAX_THREADS,
 				  &o->helpers);
 	case OPTION_PROTOCOL:
-		return set_protocol(o, arg);
+		return add_protocol(o, arg);
+	case OPTION_HOLD:
+		return add_hold(o, arg);
 	case OPTION_TRACK:
 		i = choice(arg, track_names, ARRAY_SIZE(track_names));
 		if (i < 0)
@@ -218,7 +223,7 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 
 	*o = (struct udaxd_options) {
 		.helpers = DEFAULT_HELPERS,
-		.protocol = dax_protocol_find(DEFAULT_PROTOCOL),
+		.protocols.normal = dax_protocol_find(DEFAULT_PROTOCOL),
 		.ready_fd = -1,
 	};
 	while ((id = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
@@ -254,6 +259,9 @@ void udaxd_options_free(struct udaxd_options *o)
 		free(o->pmem[i]);
 	free(o->pmem);
 	free(o->socket);
+	protocol_rules_free(&o->protocols);
+	hold_rules_free(o->holds);
+	o->holds = NULL;
 	o->pmem = NULL;
 	o->nr_pmem = 0;
 	o->socket = NULL;
@@ -282,7 +290,12 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 		fprintf(out, "pmem=%s\n", o->pmem[i]);
 	fprintf(out, "workers=%u\n", o->workers);
 	fprintf(out, "helpers=%u\n", o->helpers);
-	fprintf(out, "protocol=%s\n", o->protocol->name);
+	fprintf(out, "protocol=%s\n", o->protocols.normal->name);
+	for (unsigned int i = 0; i < o->protocols.nr; i++)
+		fprintf(out, "protocol=%s:%s\n", o->protocols.rules[i].glob,
+			o->protocols.rules[i].proto->name);
+	for (unsigned int i = 0; o->holds && i < o->holds->nr; i++)
+		fprintf(out, "hold=%s\n", o->holds->rules[i].text);
 	fprintf(out, "track=%s\n", udaxd_track_name(o->track));
 	fprintf(out, "media=%s\n", udaxd_media_name(o->media));
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct dax_protocol;
+#include "daemon/rules.h"
 
 /* How stores are seen: by the faults of what is not mapped, and no others. */
 enum udaxd_track { TRACK_FAST };
@@ -25,7 +25,8 @@ struct udaxd_options {
 	unsigned int nr_pmem;		/* 0: any file may be served */
 	unsigned int workers;		/* 0: one for each CPU of the mask */
 	unsigned int helpers;
-	const struct dax_protocol *protocol;
+	struct protocol_rules protocols;
+	struct hold_rules *holds;	/* NULL: none; handed over to udaxd.holds */
 	enum udaxd_track track;
 	enum udaxd_media media;
 	int ready_fd;			/* -1: none */

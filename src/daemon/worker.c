@@ -44,7 +44,7 @@ void worker_drain(struct exec *x, struct session *s)
 		for (int i = 0; i < n; i++)
 			fault_message(x, s, &msgs[i], now);
 		storm_served(&x->storm, n, now);
-	} while (n == READ_BATCH || x->nr_later || x->storm.on);
+	} while (n == READ_BATCH || x->nr_later || (x->storm.on && !x->held));
 	x->draining = false;
 	wake_later(x);
 }

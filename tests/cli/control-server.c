@@ -108,7 +108,7 @@ static void set_up(char *sock)
 	list_init(&d.groups);
 	list_init(&d.idle_waits);
 	d.opt.socket = sock;
-	d.proto = &protocol;
+	d.opt.protocols.normal = &protocol;
 	d.nr_sessions = d.nr_files = 1;
 	run.token = 0x1234;
 	run.media = 1u << MEDIA_IMAGE;

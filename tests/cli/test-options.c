@@ -62,7 +62,8 @@ static void test_defaults(void **state)
 	assert_int_equal(o.nr_pmem, 0);
 	assert_int_equal(o.workers, 0);
 	assert_true(o.helpers > 0);
-	assert_ptr_equal(o.protocol, protocols);
+	assert_ptr_equal(o.protocols.normal, protocols);
+	assert_null(o.holds);
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_AUTO);
 	assert_int_equal(o.ready_fd, -1);
@@ -79,7 +80,9 @@ static void test_all(void **state)
 	snprintf(number, sizeof(number), "%d", fd);
 	assert_int_equal(parse("--socket", "/s", "--socket=/t", "--pmem", "/",
 			       "--pmem", "/dev/../dev", "--workers", "3",
-			       "--helpers=5", "--protocol", "616", "--track",
+			       "--helpers=5", "--protocol", "616", "--hold",
+			       "alloc=5us", "--hold=f:read=1us",
+			       "--protocol=*.db:616", "--track",
 			       "fast", "--media", "image", "--ready-fd", number,
 			       "--exit-with-keeper", "--verbose", NULL), -1);
 	assert_string_equal(o.socket, "/t");
@@ -88,6 +91,8 @@ static void test_all(void **state)
 	assert_string_equal(o.pmem[1], "/dev");
 	assert_int_equal(o.workers, 3);
 	assert_int_equal(o.helpers, 5);
+	assert_int_equal(o.protocols.nr, 1);
+	assert_int_equal(o.holds->nr, 2);
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_IMAGE);
 	assert_int_equal(o.ready_fd, fd);
@@ -104,7 +109,8 @@ static void test_refused(void **state)
 		{ "--pmem", "/no/such/dir" }, { "--pmem", "/etc/passwd" },
 		{ "--workers", "0" }, { "--workers", "x" },
 		{ "--workers", "99999" }, { "--helpers", "-1" },
-		{ "--protocol", "nonsense" }, { "--track", "exact" },
+		{ "--protocol", "nonsense" }, { "--protocol", "f:nonsense" },
+		{ "--hold", "alloc=5" }, { "--track", "exact" },
 		{ "--media", "tape" }, { "--ready-fd", "987" },
 		{ "--ready-fd", "no" }, { "--socket", "" },
 		{ "--frobnicate", "x" }, { "word", NULL },

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Hold times: how long the medium works while an entry is locked (lib/hold.h). A
+ * task that is held waits for a timer of a worker's ring, and goes on with the
+ * answer that it has; nobody else waits with it.
+ */
+#ifndef UDAX_DAEMON_HOLD_H
+#define UDAX_DAEMON_HOLD_H
+
+#include "daemon/exec.h"
+#include "daemon/rules.h"
+
+/* Away until the time is over, or not at all. */
+enum task_next hold_begin(struct exec *x, struct task *t,
+			  const struct hold *hold, enum hold_kind kind);
+
+/* The answer to IOMAP or FLUSH is there; from here on it takes its time. */
+static inline enum task_next hold_answer(struct exec *x, struct task *t,
+					 enum hold_kind kind)
+{
+	const struct hold *hold = atomic_load_explicit(&t->file->hold,
+						       memory_order_acquire);
+
+	return hold ? hold_begin(x, t, hold, kind) : TASK_STEP;
+}
+
+#endif
