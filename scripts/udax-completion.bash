@@ -28,6 +28,8 @@ _udax () {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur");;
 	--track)
 		mapfile -t COMPREPLY < <(compgen -W 'fast' -- "$cur");;
+	--mmap-lock)
+		mapfile -t COMPREPLY < <(compgen -W 'kernel none' -- "$cur");;
 	--media)
 		mapfile -t COMPREPLY < <(compgen -W 'auto direct image' -- "$cur");;
 	*)

@@ -21,7 +21,8 @@ top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 python=/usr/bin/python3
 
 # Nothing of the caller's may change what the programs under test do.
-unset LD_PRELOAD UDAX_SOCKET UDAX_PMEM UDAX_TOKEN UDAX_REQUIRE UDAX_VERBOSE
+unset LD_PRELOAD UDAX_SOCKET UDAX_PMEM UDAX_TOKEN UDAX_REQUIRE UDAX_VERBOSE \
+	UDAX_MMAP_LOCK
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
 export LC_ALL PATH
@@ -111,11 +112,13 @@ udax () {
 }
 
 # udax_run DIR OPTION... -- CMD...: the summary goes to $scratch/summary.json.
+# $mmap_lock: its --mmap-lock.
 udax_run () {
 	pmem=$1
 	shift
 	rm -f "$scratch/summary.json"
-	udax run --pmem "$pmem" -q --json "$scratch/summary.json" "$@"
+	udax run --pmem "$pmem" -q --json "$scratch/summary.json" \
+		${mmap_lock:+--mmap-lock "$mmap_lock"} "$@"
 }
 
 # field FILE NAME: of a JSON object, as in `field status.json counters.faults.pmd`.

@@ -71,10 +71,14 @@ enum udax_hello_kind {
 /* hello reply, udax_hello.flags */
 #define UDAX_HELLO_CLAIMED	0x1u	/* FORKED: the fork event was seen, the child's
 					 * regions are served; else send UFFD and MAPs */
+/* hello request, udax_hello.flags */
+#define UDAX_HELLO_MMAP_LOCK	0x2u	/* every change of the address space is
+					 * bracketed: BEGIN takes the emulated
+					 * mmap_lock for write, faults for read */
 
 struct udax_hello {
 	uint32_t kind;		/* enum udax_hello_kind */
-	uint32_t flags;		/* reply */
+	uint32_t flags;		/* UDAX_HELLO_*, each way its own */
 	uint64_t token;		/* UDAX_TOKEN: the run that it belongs to; 0: none */
 	uint64_t session;	/* reply: the id. FORKED: the parent's, AGAIN: its own */
 	uint64_t probe;		/* FORKED: a fresh private anonymous page of the child,
@@ -103,6 +107,7 @@ enum udax_change {
 	UDAX_CHANGE_MREMAP,
 	UDAX_CHANGE_MPROTECT,	/* prot: the new protection */
 	UDAX_CHANGE_MADVISE,	/* advice */
+	UDAX_CHANGE_OTHER,	/* of what udaxd does not serve: UDAX_HELLO_MMAP_LOCK */
 };
 
 /*
@@ -110,12 +115,16 @@ enum udax_change {
  * holds its own lock: one change at a time). Faults meanwhile stay asleep.
  * END: what came of it. Then the sleepers are woken and fault again. A BEGIN
  * for UDAX_CHANGE_MMAP may be ended by MAP instead.
+ *
+ * With UDAX_HELLO_MMAP_LOCK the reply to BEGIN also waits for the faults that are
+ * being served, and faults that come after BEGIN wait for END; but for the advice
+ * that the kernel gives with its lock held shared (UDAX_CHANGE_MADVISE).
  */
 struct udax_begin {
 	uint32_t what;		/* enum udax_change */
 	uint32_t prot;
 	int32_t advice;
-	uint32_t pad;
+	uint32_t waiting;	/* threads of the program behind this one */
 	uint64_t addr, len;	/* MREMAP: the old range */
 	uint64_t new_addr, new_len;	/* MREMAP: new_addr 0 = not known yet */
 };
@@ -127,6 +136,8 @@ struct udax_end {
 	int32_t advice;
 	uint64_t addr, len;
 	uint64_t new_addr, new_len;	/* MREMAP: where it is now */
+	uint32_t waiting;	/* as in BEGIN, now */
+	uint32_t pad;
 };
 
 /* map.flags */
@@ -215,6 +226,7 @@ _Static_assert(sizeof(struct udax_msg) == 128, "wire format");
 #define UDAX_ENV_PMEM		"UDAX_PMEM"	/* canonical directories, ':' between */
 #define UDAX_ENV_TOKEN		"UDAX_TOKEN"	/* hexadecimal run token */
 #define UDAX_ENV_REQUIRE	"UDAX_REQUIRE"	/* 1: no daemon is fatal (exit 125) */
+#define UDAX_ENV_MMAP_LOCK	"UDAX_MMAP_LOCK"	/* "kernel": UDAX_HELLO_MMAP_LOCK */
 #define UDAX_ENV_VERBOSE	"UDAX_VERBOSE"	/* 1: the shim says what it does */
 
 /* The control socket's path is the data socket's with this appended. */

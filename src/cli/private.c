@@ -92,6 +92,7 @@ become_daemon(const char *program, char **argv, const sigset_t *mask,
 	unsetenv(UDAX_ENV_PMEM);
 	unsetenv(UDAX_ENV_TOKEN);
 	unsetenv(UDAX_ENV_REQUIRE);
+	unsetenv(UDAX_ENV_MMAP_LOCK);
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execv(program, argv);

@@ -51,6 +51,8 @@ static int set_environment(const struct run *r)
 	    setenv(UDAX_ENV_SOCKET, r->socket, 1) ||
 	    setenv(UDAX_ENV_PMEM, r->opt.pmem, 1) ||
 	    setenv(UDAX_ENV_TOKEN, token, 1) ||
+	    (r->opt.mmap_lock ? setenv(UDAX_ENV_MMAP_LOCK, "kernel", 1) :
+				unsetenv(UDAX_ENV_MMAP_LOCK)) ||
 	    (r->opt.require && setenv(UDAX_ENV_REQUIRE, "1", 1)) ||
 	    (r->opt.verbose && setenv(UDAX_ENV_VERBOSE, "1", 1))) {
 		free(list);

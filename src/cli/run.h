@@ -28,6 +28,7 @@ struct run_options {
 	size_t nr_rules;
 	const char *json;	/* NULL: none; "-": stdout */
 	bool quiet, require, verbose;
+	bool mmap_lock;		/* --mmap-lock kernel */
 	char **cmd;		/* NULL-terminated, in argv */
 };
 

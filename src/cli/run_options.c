@@ -16,6 +16,7 @@ static const struct option long_options[] = {
 	{ "hold", required_argument, NULL, 'H' },
 	{ "track", required_argument, NULL, 't' },
 	{ "media", required_argument, NULL, 'm' },
+	{ "mmap-lock", required_argument, NULL, 'l' },
 	{ "json", required_argument, NULL, 'j' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "require", no_argument, NULL, 'r' },
@@ -39,6 +40,8 @@ static void help(void)
 	      "                    how long the medium takes; KIND: alloc, read or flush\n"
 	      "  --track MODE      fast: huge mappings, no fault for a write after a read\n"
 	      "  --media KIND      auto, direct (tmpfs, hugetlbfs) or image (any file system)\n"
+	      "  --mmap-lock KIND  kernel: a fault that waits keeps mmap() and the like waiting,\n"
+	      "                    as in the kernel; none (default)\n"
 	      "  --json FILE       write the summary to FILE as JSON (-: standard output)\n"
 	      "  -q, --quiet       no summary on standard error\n"
 	      "  --require         fail (125) if the program was not emulated\n"
@@ -129,6 +132,12 @@ static int one_option(struct run_options *o, int c, char *arg)
 	case 'm':
 		o->media = arg;
 		return -1;
+	case 'l':
+		o->mmap_lock = !strcmp(arg, "kernel");
+		if (o->mmap_lock || !strcmp(arg, "none"))
+			return -1;
+		complain("--mmap-lock %s: none of kernel, none", arg);
+		return EXIT_USAGE;
 	case 'j':
 		o->json = arg;
 		return -1;

@@ -84,6 +84,19 @@ static void quantiles(const json_t *o, const char *label, FILE *out)
 		format_duration(max, sizeof(max), json_number(o, "max")));
 }
 
+/* The pile-up: how many waited behind whom, and how long. */
+static void mmap_lock(const json_t *o, FILE *out)
+{
+	if (!o)
+		return;
+	fprintf(out, COUNT "%-12s%" JSON_INTEGER_FORMAT " writers and %"
+		JSON_INTEGER_FORMAT " faults waited, %" JSON_INTEGER_FORMAT
+		" at once\n", json_number(o, "writes"), "mmap_lock",
+		json_number(o, "waits.write"), json_number(o, "waits.read"),
+		json_number(o, "max_queue"));
+	quantiles(json_object_get(o, "wait_ns"), "waits for it", out);
+}
+
 static void word(const json_t *summary, const char *name, FILE *out)
 {
 	const char *s = json_string_value(json_object_get(summary, name));
@@ -124,6 +137,7 @@ void print_summary(const json_t *s, FILE *out)
 	quantiles(json_object_get(latency, "pte"), "4K latency", out);
 	quantiles(json_object_get(latency, "pmd"), "2M latency", out);
 	quantiles(json_object_get(s, "stall_ns"), "stall", out);
+	mmap_lock(json_object_get(s, "mmap_lock"), out);
 	size(s, "huge_bytes", "mapped by huge pages", out);
 	size(s, "fill_bytes", "loaded", out);
 	size(s, "writeback_bytes", "written back", out);

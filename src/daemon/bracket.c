@@ -102,13 +102,26 @@ static void protect_before_move(struct session *s, uint64_t start, uint64_t end)
 	lock_release(&s->lock);
 }
 
-void bracket_begin(struct session *s, const struct udax_msg *msg)
+void bracket_begin(struct exec *x, struct session *s, const struct udax_msg *msg)
 {
-	if (msg->begin.what == UDAX_CHANGE_MREMAP && s->image)
-		protect_before_move(s, msg->begin.addr,
-				    msg->begin.addr + msg->begin.len);
 	lock_take(&s->lock);
 	s->reply = *msg;
+	lock_release(&s->lock);
+	if (!s->mmap_lock.on || mmap_lock_write(x, s, msg))
+		bracket_block(s, false);
+}
+
+void bracket_block(struct session *s, bool granted)
+{
+	const struct udax_begin *b = &s->reply.begin;
+
+	if (b->what == UDAX_CHANGE_MREMAP && s->image)
+		protect_before_move(s, b->addr, b->addr + b->len);
+	lock_take(&s->lock);
+	if (granted && !s->mmap_lock.granted) {	/* it has hung up */
+		lock_release(&s->lock);
+		return;
+	}
 	s->reply_pending = true;
 	s->dropped_start = UINT64_MAX;
 	s->dropped_end = 0;
@@ -117,7 +130,7 @@ void bracket_begin(struct session *s, const struct udax_msg *msg)
 	reply_if_quiet(s);
 }
 
-void bracket_release(struct session *s)
+static void release(struct session *s, unsigned int behind)
 {
 	uint64_t start, end;
 
@@ -127,6 +140,7 @@ void bracket_release(struct session *s)
 	lock_take(&s->lock);
 	atomic_store(&s->blocked, false);
 	s->reply_pending = false;
+	mmap_lock_write_end(s->home->x, s, behind);
 	start = s->dropped_start;
 	end = s->dropped_end;
 	s->dropped_start = UINT64_MAX;
@@ -134,6 +148,11 @@ void bracket_release(struct session *s)
 	lock_release(&s->lock);
 	if (start < end && s->uffd >= 0)
 		uffd_wake(s->uffd, start, end - start);
+}
+
+void bracket_release(struct session *s)
+{
+	release(s, 0);
 }
 
 /* Each whole region of [start, end) becomes what @fn makes of it. */
@@ -313,7 +332,7 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 		}
 	}
 	lock_release(&s->lock);
-	bracket_release(s);
+	release(s, e->waiting);
 	if (msg->hdr.flags & UDAX_F_REPLY) {
 		if (!err && removed.nr && s->image &&
 		    (e->what == UDAX_CHANGE_MUNMAP || e->what == UDAX_CHANGE_MMAP))
@@ -326,4 +345,5 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 	}
 	region_ref_put(&moved);
 	region_ref_put(&removed);
+	mmap_lock_let_in(x, s);
 }

@@ -133,8 +133,15 @@ static struct session *hello_new(struct conn *c, const struct udax_hello *h)
 
 	end_previous(c->d, c->peer.pid);
 	s = session_new(c->d, h->token, c->peer.pid);
-	if (s)
-		session_publish(s);
+	if (!s)
+		return NULL;
+	s->mmap_lock.on = h->flags & UDAX_HELLO_MMAP_LOCK;
+	if (s->mmap_lock.on) {
+		lock_take(&c->d->lock);
+		s->group->mmap_lock = true;
+		lock_release(&c->d->lock);
+	}
+	session_publish(s);
 	return s;
 }
 

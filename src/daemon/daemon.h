@@ -53,6 +53,7 @@ struct group {
 	unsigned int draining;		/* files being written back for it */
 	struct keeper *keeper;		/* who holds its descriptors, or NULL */
 	bool escaped;			/* some mapping could not be emulated */
+	bool mmap_lock;			/* a session has the kernel's mmap_lock */
 };
 
 /* One pmem file that is mapped by somebody. */
@@ -95,6 +96,18 @@ struct region {
 	struct pgtable pt;		/* the emulated page table of the range */
 };
 
+/* The emulated mmap_lock, mmaplock.c; under the session's lock. */
+struct mmap_lock {
+	bool on;			/* constant once the session is served */
+	bool writer;			/* one waits, or has it */
+	bool granted;			/* it has */
+	unsigned int readers;		/* faults in flight */
+	unsigned int queued;		/* on @queue */
+	struct list_head queue;		/* task.link: faults behind the writer */
+	struct list_head let_in;	/* task.link: readers that are yet to run */
+	uint64_t since;			/* the writer waits, CLOCK_MONOTONIC ns */
+};
+
 enum session_state { SESSION_LIVE, SESSION_ENDING };
 
 /* One memory of one program. */
@@ -119,6 +132,7 @@ struct session {
 	unsigned int nr_regions, max_regions;
 	struct file *opened;		/* home worker: a reference from OPEN to MAP */
 	bool image;			/* has or had a region of an image file */
+	struct mmap_lock mmap_lock;
 	/* The bracket around a change of the address space; bracket.c. */
 	_Atomic bool blocked;		/* install nothing */
 	bool reply_pending;		/* BEGIN waits for installs in flight */

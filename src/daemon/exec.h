@@ -104,6 +104,9 @@ struct fault_stats *task_stats(struct exec *x, struct task *t);
 void fault_message(struct exec *x, struct session *s,
 		   const struct uffd_msg *msg, uint64_t now);
 void fault_done(struct exec *x, struct task *t);
+/* A page fault of it. False: it is over, nothing could be served. */
+bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
+		 uint64_t now);
 
 /* install.c */
 enum task_next install_map(struct exec *x, struct task *t);

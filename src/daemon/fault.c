@@ -128,6 +128,7 @@ void fault_done(struct exec *x, struct task *t)
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	count_done(x, t);
 	task_free(x, t);
+	mmap_lock_fault_end(x, r->session);
 	region_put(r);
 }
 
@@ -162,8 +163,8 @@ static bool may_refill(const struct task *t)
 	return !(t->region->wp && t->write);
 }
 
-static void pagefault(struct exec *x, struct session *s,
-		      const struct uffd_msg *msg, uint64_t now)
+bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
+		 uint64_t now)
 {
 	uint64_t flags = msg->arg.pagefault.flags;
 	uint64_t addr = msg->arg.pagefault.address & ~(DAX_PAGE_SIZE - 1);
@@ -180,7 +181,7 @@ static void pagefault(struct exec *x, struct session *s,
 			bracket_drop(x, s, addr);
 		else
 			unknown(x, s, addr);
-		return;
+		return false;
 	}
 	if (!(x->faults++ % NEAR_EVERY))
 		session_near(s, msg->arg.pagefault.feat.ptid);
@@ -191,7 +192,7 @@ static void pagefault(struct exec *x, struct session *s,
 		/* The refault comes when there is memory again. */
 		region_put(r);
 		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
-		return;
+		return false;
 	}
 	t->kind = TASK_FAULT;
 	t->region = r;
@@ -210,6 +211,7 @@ static void pagefault(struct exec *x, struct session *s,
 	} else {
 		start_fault(x, t);
 	}
+	return true;
 }
 
 void fault_message(struct exec *x, struct session *s,
@@ -217,7 +219,10 @@ void fault_message(struct exec *x, struct session *s,
 {
 	switch (msg->event) {
 	case UFFD_EVENT_PAGEFAULT:
-		pagefault(x, s, msg, now);
+		if (s->mmap_lock.on)
+			mmap_lock_fault(x, s, msg, now);
+		else
+			fault_serve(x, s, msg, now);
 		break;
 	case UFFD_EVENT_FORK:
 		session_forked(x, s, msg->arg.fork.ufd);

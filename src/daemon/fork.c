@@ -68,6 +68,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	s->features = parent->features;
 	s->parent = parent->id;
 	s->image = parent->image;
+	s->mmap_lock.on = parent->mmap_lock.on;
 	memcpy(s->comm, parent->comm, sizeof(s->comm));
 	session_publish(s);
 	if (s->image)

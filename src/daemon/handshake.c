@@ -186,8 +186,8 @@ static int map_region(struct session *s, struct file *f, struct udax_map *a)
  * A mapping that cannot be emulated stays as the kernel made it; the summary
  * says that there was one.
  */
-static void do_map(struct session *s, const struct udax_msg *m, const int *fds,
-		   unsigned int nfds)
+static void do_map(struct exec *x, struct session *s, const struct udax_msg *m,
+		   const int *fds, unsigned int nfds)
 {
 	struct udax_msg reply = *m;
 	struct udax_map *a = &reply.map;
@@ -225,6 +225,7 @@ static void do_map(struct session *s, const struct udax_msg *m, const int *fds,
 	}
 	bracket_release(s);
 	wire_reply(s->sock, m, err, &reply, NULL, 0);
+	mmap_lock_let_in(x, s);
 }
 
 static int check_range(uint64_t addr, uint64_t len)
@@ -247,14 +248,14 @@ static void dispatch(struct exec *x, struct session *s, const struct udax_msg *m
 		do_open(s, m, fds, nfds);
 		break;
 	case UDAX_OP_MAP:
-		do_map(s, m, fds, nfds);
+		do_map(x, s, m, fds, nfds);
 		break;
 	case UDAX_OP_BEGIN:
 		err = check_range(m->begin.addr, m->begin.len);
 		if (err)
 			wire_reply(s->sock, m, err, NULL, NULL, 0);
 		else
-			bracket_begin(s, m);
+			bracket_begin(x, s, m);
 		break;
 	case UDAX_OP_END:
 		err = check_range(m->end.addr, m->end.len);
@@ -319,6 +320,7 @@ void handshake_messages(struct exec *x, struct session *s)
 		if (s->sock_op.armed)
 			loop_cancel(w->loop, &s->sock_op);
 		bracket_release(s);
+		mmap_lock_let_in(x, s);
 		if (s->uffd < 0 || session_mm_gone(s) || session_process_gone(s))
 			session_end(s);
 	}

@@ -330,6 +330,7 @@ void install_refill(struct exec *x, struct task *t)
 			install_sigbus(x, t);
 	}
 	task_free(x, t);
+	mmap_lock_fault_end(x, r->session);
 	region_put(r);
 }
 

@@ -94,6 +94,7 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 		more.mappings += i->mappings;
 		more.processes += i->processes;
 		more.escaped |= i->escaped;
+		more.mmap_lock |= i->mmap_lock;
 		media |= i->media;
 	}
 	more.media = media_names(media);
@@ -173,7 +174,10 @@ static json_t *name_json(const char *name)
 /* Daemon lock held. */
 static json_t *session_json(struct session *s, bool counters)
 {
-	struct fault_summary more = { .mappings = s->mappings, .processes = 1 };
+	struct fault_summary more = {
+		.mappings = s->mappings, .processes = 1,
+		.mmap_lock = s->mmap_lock.on,
+	};
 	struct fault_stats stats = { 0 };
 	unsigned int regions;
 	bool image;

@@ -68,6 +68,7 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	lock_init(&s->lock, LOCK_RANK_SESSION, "session");
 	atomic_store(&s->refs, 1);
 	s->dropped_start = UINT64_MAX;
+	mmap_lock_init(&s->mmap_lock);
 	list_init(&s->link);
 	lock_take(&d->lock);
 	s->id = ++d->next_id;
@@ -268,6 +269,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 	region_remove(s, 0, UINT64_MAX, &removed);
 	lock_release(&s->lock);
 	bracket_release(s);
+	mmap_lock_let_in(s->home->x, s);
 	region_ref_put(&removed);
 	session_put(s);
 }

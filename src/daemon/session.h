@@ -84,9 +84,11 @@ void region_ref_put(struct region_ref *ref);
 
 /* --- bracket.c --- */
 
-void bracket_begin(struct session *s, const struct udax_msg *msg);
+void bracket_begin(struct exec *x, struct session *s, const struct udax_msg *msg);
+/* The BEGIN that waited for the mmap_lock has it: the answer, once all is quiet. */
+void bracket_block(struct session *s, bool granted);
 void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg);
-/* Ends a bracket without a change; wakes what slept. */
+/* Ends a bracket without a change; wakes what slept. Home worker. */
 void bracket_release(struct session *s);
 /*
  * Around every ioctl that installs in the program: false if nothing may be
@@ -96,6 +98,26 @@ bool install_begin(struct exec *x, struct region *r, uint64_t addr);
 void install_end(struct exec *x, struct session *s);
 /* A message that cannot be served now: its thread is woken after the bracket. */
 void bracket_drop(struct exec *x, struct session *s, uint64_t addr);
+
+/* --- mmaplock.c: the kernel's mmap_lock --- */
+
+void mmap_lock_init(struct mmap_lock *l);
+/* A fault's message: serves it, as a reader, or queues it behind a writer. */
+void mmap_lock_fault(struct exec *x, struct session *s,
+		     const struct uffd_msg *msg, uint64_t now);
+void mmap_lock_read_end(struct exec *x, struct session *s);
+static inline void mmap_lock_fault_end(struct exec *x, struct session *s)
+{
+	if (s->mmap_lock.on)
+		mmap_lock_read_end(x, s);
+}
+/* BEGIN. True: it may go on; false: bracket_block() is called when it may. */
+bool mmap_lock_write(struct exec *x, struct session *s,
+		     const struct udax_msg *msg);
+/* The bracket is over; @behind it wait so many threads. Session lock held. */
+void mmap_lock_write_end(struct exec *x, struct session *s, unsigned int behind);
+/* Runs the readers that this has let in. No lock; home worker. */
+void mmap_lock_let_in(struct exec *x, struct session *s);
 
 /* --- conn.c: new connections, up to the hello --- */
 

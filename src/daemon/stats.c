@@ -39,4 +39,6 @@ void fault_stats_add(struct fault_stats *into, const struct fault_stats *from)
 	hist_merge(&into->lat_pte, &from->lat_pte);
 	hist_merge(&into->lat_pmd, &from->lat_pmd);
 	hist_merge(&into->stall, &from->stall);
+	hist_merge(&into->mmap_wait, &from->mmap_wait);
+	counter_max(&into->mmap_queue, counter_read(&from->mmap_queue));
 }

@@ -26,7 +26,10 @@
 	X(eagain)	/* resolves that raced and were left to the refault */ \
 	X(unknown)	/* messages for an address no region covers */ \
 	X(huge_bytes)	/* mapped by PMDs */ \
-	X(writeback_bytes) X(fill_bytes)
+	X(writeback_bytes) X(fill_bytes) \
+	X(mmap_writes)		/* emulated mmap_lock: taken for write */ \
+	X(mmap_write_waits)	/* ... and had to wait for faults */ \
+	X(mmap_read_waits)	/* faults that queued behind such a one */
 
 struct fault_stats {
 #define X(name) uint64_t name;
@@ -36,6 +39,8 @@ struct fault_stats {
 	struct dax_stats dax;
 	struct hist lat_pte, lat_pmd;	/* message read to install done, ns */
 	struct hist stall;		/* first PARK to lock or FALLBACK, ns */
+	struct hist mmap_wait;		/* of both kinds of waits for it, ns */
+	uint64_t mmap_queue;		/* the longest queue for it */
 };
 
 /* @into += @from, every field. The caller owns @into, or holds its lock. */

@@ -61,6 +61,22 @@ static json_t *wakes(const struct dax_stats *d)
 			 "useless", (json_int_t)d->useless);
 }
 
+/* Absent when nobody asked for it: --mmap-lock kernel. */
+static int set_mmap_lock(json_t *o, const struct fault_stats *s)
+{
+	json_t *lock = json_pack("{s:I,s:{s:I,s:I},s:I}",
+				 "writes", (json_int_t)s->mmap_writes,
+				 "waits", "read", (json_int_t)s->mmap_read_waits,
+				 "write", (json_int_t)s->mmap_write_waits,
+				 "max_queue", (json_int_t)s->mmap_queue);
+
+	if (lock && set_quantiles(lock, "wait_ns", &s->mmap_wait)) {
+		json_decref(lock);
+		return -1;
+	}
+	return json_object_set_new(o, "mmap_lock", lock);
+}
+
 static int set_string(json_t *o, const char *name, const char *value)
 {
 	return value ? json_object_set_new(o, name, json_string(value)) : 0;
@@ -85,6 +101,8 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 	err |= set_quantiles(latency, "pmd", &s->lat_pmd);
 	err |= json_object_set_new(o, "latency_ns", latency);
 	err |= set_quantiles(o, "stall_ns", &s->stall);
+	if (more->mmap_lock)
+		err |= set_mmap_lock(o, s);
 	err |= set(o, "files", more->files);
 	err |= set(o, "mappings", more->mappings);
 	err |= set(o, "processes", more->processes);

@@ -11,6 +11,7 @@
 struct fault_summary {
 	uint64_t files, mappings, processes;	/* seen, not: there now */
 	bool escaped;			/* some mapping could not be served */
+	bool mmap_lock;			/* somebody has the kernel's mmap_lock */
 	const char *protocol, *track, *media;	/* static storage */
 };
 

@@ -15,6 +15,13 @@ static inline void counter_add(uint64_t *c, uint64_t n)
 			 __ATOMIC_RELAXED);
 }
 
+/* For the largest that there was. */
+static inline void counter_max(uint64_t *c, uint64_t n)
+{
+	if (n > __atomic_load_n(c, __ATOMIC_RELAXED))
+		__atomic_store_n(c, n, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t counter_read(const uint64_t *c)
 {
 	return __atomic_load_n(c, __ATOMIC_RELAXED);

@@ -7,6 +7,7 @@ void bracket_begin(const struct change *c)
 		.what = c->what,
 		.prot = c->prot,
 		.advice = c->advice,
+		.waiting = shim_waiting(),
 		.addr = c->addr,
 		.len = c->len,
 		.new_addr = c->new_addr,
@@ -28,6 +29,7 @@ int bracket_end(const struct change *c, long ret, bool wait)
 		.len = c->len,
 		.new_addr = c->new_addr,
 		.new_len = c->new_len,
+		.waiting = shim_waiting(),
 	} };
 
 	if (!net_alive())

@@ -57,6 +57,15 @@ static uint64_t hexadecimal(const char *s)
 	return v;
 }
 
+static bool is_word(const char *name, const char *word)
+{
+	const char *v = lookup(name);
+
+	while (v && *v && *v == *word)
+		v++, word++;
+	return v && !*v && !*word;
+}
+
 /*
  * The list is copied: programs that set their title write over the strings of
  * their environment. Two more bytes than the list has, for the closing zeros.
@@ -110,6 +119,7 @@ static bool read_environment(void)
 	env.require = is_set(UDAX_ENV_REQUIRE);
 	env.verbose = is_set(UDAX_ENV_VERBOSE);
 	env.quiet = is_set(UDAX_ENV_QUIET);
+	env.mmap_lock = is_word(UDAX_ENV_MMAP_LOCK, "kernel");
 	memory_start();
 	return lock_start() && copy_dirs(dirs);
 }

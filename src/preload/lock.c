@@ -13,6 +13,8 @@ static uint32_t word;
  */
 static uint32_t *owner;
 
+static uint32_t waiting;	/* atomic */
+
 static bool whole;	/* lock held: by a thread that is about to fork */
 
 static void take(void)
@@ -22,8 +24,15 @@ static void take(void)
 	if (__atomic_compare_exchange_n(&word, &old, 1, false, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED))
 		return;
+	__atomic_fetch_add(&waiting, 1, __ATOMIC_RELAXED);
 	while (__atomic_exchange_n(&word, 2, __ATOMIC_ACQUIRE))
 		sys4(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2, NULL);
+	__atomic_fetch_sub(&waiting, 1, __ATOMIC_RELAXED);
+}
+
+uint32_t shim_waiting(void)
+{
+	return __atomic_load_n(&waiting, __ATOMIC_RELAXED);
 }
 
 static void drop(void)
@@ -61,6 +70,7 @@ bool shim_own(void)
 	if (*owner == pid)
 		return false;
 	*owner = pid;
+	__atomic_store_n(&waiting, 0, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct request {
 	struct file file;
 	bool rdonly;		/* MAP_SHARED of an O_RDONLY descriptor */
 	bool bracket;		/* BEGIN was sent */
+	bool over;		/* ... for a range in which something managed was */
 };
 
 /* ------------------------------------------------------------ reservation */
@@ -123,11 +124,18 @@ static void begin(struct request *q, uint64_t addr)
 		.what = UDAX_CHANGE_MMAP, .addr = addr, .len = q->size,
 	};
 
-	if (q->bracket || addr & (SHIM_PAGE - 1) ||
-	    !ranges_overlap(addr, addr + q->size))
+	if (addr & (SHIM_PAGE - 1) || !ranges_overlap(addr, addr + q->size))
 		return;
-	bracket_begin(&c);
-	q->bracket = true;
+	if (!q->bracket)
+		bracket_begin(&c);
+	q->bracket = q->over = true;
+}
+
+/* For every mapping of a file under the emulated mmap_lock. */
+static void begin_any(struct request *q)
+{
+	mmap_lock_take();
+	q->bracket = env.mmap_lock;
 }
 
 /* END: the range holds nothing managed now, or (@ret failed) what it held. */
@@ -139,8 +147,13 @@ static void end(struct request *q, uint64_t addr, long ret)
 
 	if (!q->bracket)
 		return;
-	bracket_end(&c, ret, false);
 	q->bracket = false;
+	if (!q->over) {
+		mmap_lock_drop();
+		return;
+	}
+	q->over = false;
+	bracket_end(&c, ret, false);
 	if (!sys_failed(ret))
 		ranges_cut(addr, addr + q->size);
 }
@@ -193,7 +206,7 @@ static int serve(struct request *q, uint64_t addr, uint64_t file, int fd)
 	r.file = file;
 	begin(q, addr);		/* the table says so of a range that escaped */
 	err = send_map(&r, fd, &region);
-	q->bracket = false;
+	q->bracket = q->over = false;	/* by MAP */
 	if (err) {
 		ranges_cut(r.start, r.end);
 		say_unserved(err);
@@ -358,8 +371,12 @@ static long map_other(struct request *q)
 	q->size = round_up(q->len, SHIM_PAGE);
 	if (!(q->flags & MAP_FIXED) || q->len > SHIM_LEN_MAX ||
 	    !ranges_near(q->addr, q->addr + q->size) || !shim_enter(&g))
-		return sys_mmap(q->addr, q->len, q->prot, q->flags, q->fd, q->off);
-	if (ranges_reserve(2)) {
+		return change_other(false, SYS_mmap, q->addr, q->len, q->prot,
+				    q->flags, q->fd, q->off);
+	if (!ranges_overlap(q->addr, q->addr + q->size)) {
+		ret = change_other(true, SYS_mmap, q->addr, q->len, q->prot,
+				   q->flags, q->fd, q->off);
+	} else if (ranges_reserve(2)) {
 		ret = -ENOMEM;
 	} else {
 		begin(q, q->addr);
@@ -382,12 +399,14 @@ static long do_mmap(struct request *q)
 		return map_other(q);
 	}
 	ret = 0;
+	begin_any(q);
 	if (ranges_reserve(4))
 		ret = -ENOMEM;
 	else if (q->rdonly && (q->flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		ret = try_native(q);
 	if (!ret)
 		ret = q->file.memory ? map_direct(q) : map_by_reply(q);
+	end(q, q->addr, -ECANCELED);	/* nothing was mapped, or nothing served */
 	shim_leave(&g);
 	if (!sys_failed(ret))
 		populate(q, (uint64_t)ret);

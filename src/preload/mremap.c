@@ -283,9 +283,12 @@ static long remap_twice(const struct remap *m)
 	long ret;
 
 	if (r.start > m->old)
-		return sys_mremap(m->old, m->old_len, m->new_len, m->flags, m->target);
+		return change_other(true, SYS_mremap, m->old, m->old_len,
+				    m->new_len, m->flags, m->target, 0);
 	if (over)
 		bracket_begin(&c);
+	else
+		mmap_lock_take();
 	if (!m->old_len)
 		ret = raw_duplicate(m, &r);
 	else if (fixed(m))
@@ -295,6 +298,8 @@ static long remap_twice(const struct remap *m)
 	if (sys_failed(ret)) {
 		if (over)
 			bracket_end(&c, ret, false);
+		else
+			mmap_lock_drop();
 		return ret;
 	}
 	r.offset += m->old - r.start;
@@ -332,7 +337,8 @@ static long remap_locked(struct remap *m, bool *locked)
 
 	if (!managed && !(fixed(m) && ranges_overlap(m->target,
 						     m->target + m->new_len)))
-		return sys_mremap(m->old, m->old_len, m->new_len, m->flags, m->target);
+		return change_other(true, SYS_mremap, m->old, m->old_len,
+				    m->new_len, m->flags, m->target, 0);
 	if (ranges_reserve(pieces + 8))
 		return -ENOMEM;
 	if (!managed)
@@ -367,8 +373,9 @@ EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 	    (!ranges_near(m.old, m.old + m.old_len + SHIM_PAGE) &&
 	     !(fixed(&m) && ranges_near(m.target, m.target + m.new_len))) ||
 	    !shim_enter(&g))
-		return (void *)sys_return(sys_mremap(m.old, old_len, new_len, flags,
-						     m.target));
+		return (void *)sys_return(change_other(false, SYS_mremap, m.old,
+						       old_len, new_len, flags,
+						       m.target, 0));
 	ret = remap_locked(&m, &locked);
 	shim_leave(&g);
 	if (locked)

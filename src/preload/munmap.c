@@ -16,12 +16,11 @@ EXPORT int munmap(void *addr, size_t len)
 
 	if (len > SHIM_LEN_MAX || c.addr & (SHIM_PAGE - 1) ||
 	    !ranges_near(c.addr, limit) || !shim_enter(&g))
-		return (int)sys_return(sys_munmap(c.addr, len));
+		return (int)sys_return(change_other(false, SYS_munmap, c.addr,
+						    len, 0, 0, 0, 0));
 	if (!ranges_overlap(c.addr, limit)) {
-		shim_leave(&g);
-		return (int)sys_return(sys_munmap(c.addr, len));
-	}
-	if (ranges_reserve(2)) {
+		ret = change_other(true, SYS_munmap, c.addr, len, 0, 0, 0, 0);
+	} else if (ranges_reserve(2)) {
 		ret = -ENOMEM;
 	} else {
 		/* The last unmap of an image writes it back: wait for that. */
@@ -54,10 +53,12 @@ EXPORT int remap_file_pages(void *addr, size_t len, int prot, size_t pgoff, int 
 
 	if (len > SHIM_LEN_MAX || !ranges_near(c.addr, c.addr + c.len) ||
 	    !shim_enter(&g))
-		return (int)sys_return(sys5(SYS_remap_file_pages, addr, len, prot,
-					    pgoff, flags));
+		return (int)sys_return(change_other(false, SYS_remap_file_pages,
+						    (long)addr, len, prot,
+						    pgoff, flags, 0));
 	if (!ranges_overlap(c.addr, c.addr + c.len)) {
-		ret = sys5(SYS_remap_file_pages, addr, len, prot, pgoff, flags);
+		ret = change_other(true, SYS_remap_file_pages, (long)addr, len,
+				   prot, pgoff, flags, 0);
 	} else if (ranges_reserve(4)) {
 		ret = -ENOMEM;
 	} else {

@@ -287,6 +287,7 @@ static int hello(uint32_t kind, uint64_t id, uint64_t probe, uint32_t *reply)
 {
 	struct udax_msg msg = { .hello = {
 		.kind = kind,
+		.flags = env.mmap_lock ? UDAX_HELLO_MMAP_LOCK : 0,
 		.token = env.token,
 		.session = id,
 		.probe = probe,

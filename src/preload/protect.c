@@ -41,6 +41,13 @@ static long raw_mprotect(uint64_t addr, uint64_t len, int prot, int pkey)
 	return sys4(SYS_pkey_mprotect, addr, len, prot, pkey);
 }
 
+static long other_mprotect(bool locked, uint64_t addr, uint64_t len, int prot,
+			   int pkey)
+{
+	return change_other(locked, pkey == -1 ? SYS_mprotect :
+			    SYS_pkey_mprotect, addr, len, prot, pkey, 0, 0);
+}
+
 struct unlocked {
 	uint64_t addr, len;	/* 0: nothing */
 };
@@ -87,13 +94,13 @@ static long do_mprotect(uint64_t addr, size_t len, int prot, int pkey)
 	if (addr & (SHIM_PAGE - 1) || !len || len > SHIM_LEN_MAX ||
 	    prot & (PROT_GROWSDOWN | PROT_GROWSUP) ||
 	    !ranges_near(addr, limit) || !shim_enter(&g))
-		return raw_mprotect(addr, len, prot, pkey);
+		return other_mprotect(false, addr, len, prot, pkey);
 	for (; !ret && pos < limit; pos = end) {
 		end = segment(pos, limit, &managed);
 		if (managed)
 			ret = protect_range(pos, end, prot, pkey, &u);
 		else
-			ret = raw_mprotect(pos, end - pos, prot, pkey);
+			ret = other_mprotect(true, pos, end - pos, prot, pkey);
 	}
 	shim_leave(&g);
 	if (u.len)
@@ -132,6 +139,35 @@ static bool concerns_udaxd(int advice)
 		return true;
 	}
 	return false;
+}
+
+/* Advice that the kernel gives with mmap_lock held for write: madvise_need_mmap_write(). */
+static bool takes_mmap_lock(int advice)
+{
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+		return true;
+	}
+	return false;
+}
+
+static long other_madvise(bool locked, uint64_t addr, uint64_t len, int advice)
+{
+	if (!takes_mmap_lock(advice))
+		return sys_madvise(addr, len, advice);
+	return change_other(locked, SYS_madvise, addr, len, advice, 0, 0, 0);
 }
 
 static void remember(struct range *r, int advice)
@@ -178,11 +214,12 @@ EXPORT int madvise(void *addr, size_t len, int advice)
 
 	if (!concerns_udaxd(advice) || pos & (SHIM_PAGE - 1) || !len ||
 	    len > SHIM_LEN_MAX || !ranges_near(pos, limit) || !shim_enter(&g))
-		return (int)sys_return(sys_madvise((uint64_t)addr, len, advice));
+		return (int)sys_return(other_madvise(false, (uint64_t)addr, len,
+						     advice));
 	for (; !ret && pos < limit; pos = end) {
 		end = segment(pos, limit, &managed);
 		ret = managed ? advise_range(pos, end, advice) :
-		      sys_madvise(pos, end - pos, advice);
+		      other_madvise(true, pos, end - pos, advice);
 		/* Unmapped parts are skipped, and reported at the end. */
 		if (ret == -ENOMEM) {
 			hole = true;

@@ -44,6 +44,7 @@ struct shim_env {
 	size_t longest;		/* bytes of the longest directory */
 	uint64_t token;
 	bool require, verbose, quiet;
+	bool mmap_lock;		/* the kernel's mmap_lock is emulated */
 };
 
 extern struct shim_env env;
@@ -92,6 +93,8 @@ void shim_leave(struct guard *g);
  * that forks, so the child's copy of the state is whole.
  */
 bool shim_own(void);
+/* Threads that wait for the lock; any thread. */
+uint32_t shim_waiting(void);
 void shim_consistent(bool consistent);
 
 /* ------------------------------------------------------------------ say.c */
@@ -133,6 +136,19 @@ void net_post(struct udax_msg *msg, unsigned int op);
  * serves the ranges already.
  */
 int net_forked(bool served, bool *claimed);
+
+/* ------------------------------------------------------------ mmaplock.c */
+
+/*
+ * A change of the address space that concerns no managed range: the system call
+ * @nr. Under the emulated mmap_lock it is bracketed all the same. @locked: the
+ * caller holds the lock, and no bracket is open.
+ */
+long change_other(bool locked, long nr, long a, long b, long c, long d, long e,
+		  long f);
+/* With the lock held, for what is a change all the same. */
+void mmap_lock_take(void);
+void mmap_lock_drop(void);
 
 /* ------------------------------------------------------------- bracket.c */
 

@@ -8,6 +8,7 @@
 #include "cases.h"
 
 #define RW (PROT_READ | PROT_WRITE)
+#define OTHER " BEGIN:other END:other"
 #define OPENING "HELLO:new UFFD MAP"
 #define UNMAP " BEGIN:munmap END:munmap"
 #define REMAP " BEGIN:mremap END:mremap"
@@ -182,6 +183,25 @@ static void shuffle(void)
 	CHECK(!munmap(p, 4 * PAGE));
 }
 
+/* Under the emulated mmap_lock every change is bracketed, of whatever memory. */
+static void mmap_lock(void)
+{
+	int fd = make_file(dirs.pmem, "f", 4 * PAGE, O_RDWR);
+	int other = make_file(dirs.other, "g", 4 * PAGE, O_RDWR);
+	char *a = map_file(-1, 4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	char *p = map_file(fd, 4 * PAGE, RW, MAP_SHARED, 0);
+
+	CHECK(!munmap(map_file(other, PAGE, RW, MAP_SHARED, 0), PAGE));
+	CHECK(!mprotect(a, 4 * PAGE, PROT_READ));
+	CHECK(!madvise(a, PAGE, MADV_DONTNEED));
+	CHECK(!madvise(a, 4 * PAGE, MADV_RANDOM));
+	a = mremap(a, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+	CHECK(a != MAP_FAILED && !munmap(a, 8 * PAGE));
+	CHECK(mmap(NULL, 0, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+	check_pages(p, 0, 4);
+	CHECK(!munmap(p, 4 * PAGE));
+}
+
 const struct test_case change_cases[] = {
 	{ "munmap", unmap, .log = OPENING UNMAP UNMAP UNMAP,
 	  .err = "" },
@@ -195,6 +215,9 @@ const struct test_case change_cases[] = {
 	  PROTECT PROTECT PROTECT " BEGIN:mprotect END:mprotect!22", .err = "" },
 	{ "madvise", advise, .log = OPENING ADVISE ADVISE " BEGIN:madvise END:madvise!22"
 	  UNMAP ADVISE ADVISE ADVISE ADVISE, .err = "" },
+	{ "mmap-lock", mmap_lock, .log = "HELLO:new UFFD BEGIN:other MAP" OTHER OTHER
+	  OTHER OTHER OTHER OTHER OTHER UNMAP, .err = "",
+	  .setting = UDAX_ENV_MMAP_LOCK "=kernel" },
 	{ "mlock", locked, .log = OPENING REMAP, .err = "" },
 	{ "remap-file-pages", shuffle, .log = OPENING " BEGIN:mmap MAP#"
 	  " BEGIN:mmap END:mmap!22" UNMAP, .err = "" },

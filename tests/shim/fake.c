@@ -78,6 +78,7 @@ static const char *name_of(const char *const *names, unsigned int n, unsigned in
 
 static const char *const changes[] = {
 	NULL, "mmap", "munmap", "mremap", "mprotect", "madvise",
+	"other",
 };
 static const char *const hellos[] = { NULL, "new", "forked", "again", "keeper" };
 static const char *const fileops[] = {
