@@ -20,6 +20,7 @@
  *	BEGIN, raw mmap/munmap/mremap/mprotect/madvise, MAP or END
  *	FILEOP		after a size change, punch or zero of a managed file
  *	SYNC		msync, fsync, fdatasync of an image file
+ *	FS		of clients that are a file's file system
  * The session ends when the process does (pidfd) or its memory is gone (exec);
  * a socket that hangs up while both live may be replaced by a new one: HELLO
  * with UDAX_HELLO_AGAIN and the session's id.
@@ -43,6 +44,7 @@ enum udax_op {
 	UDAX_OP_FILEOP,
 	UDAX_OP_SYNC,
 	UDAX_OP_KEEP,		/* udaxd to the keeper: hold these descriptors */
+	UDAX_OP_FS,
 	UDAX_OP_NR,
 	UDAX_OP_REPLY = 0x8000,
 };
@@ -200,6 +202,52 @@ struct udax_keep {
 	uint64_t pid;
 };
 
+/*
+ * FS: the client is the file system of a file. The medium holds the bytes only;
+ * where they are, and what an operation does to entries and mappings, the client
+ * says. `udax replay` does it for file systems that it simulates.
+ */
+enum udax_fs {
+	/*
+	 * + the file's descriptor and a SOCK_SEQPACKET socket: udaxd asks there for
+	 * extents, one struct udax_extent at a time, until it is closed. The
+	 * file is held until the session ends. Before its first MAP.
+	 */
+	UDAX_FS_EXTENTS = 1,
+	/* + the file's descriptor; the invalidate lock, exclusive */
+	UDAX_FS_LOCK,
+	UDAX_FS_UNLOCK,
+	/* + the file's descriptor: an operation of the model on [first, last] */
+	UDAX_FS_RANGE,
+	/* + the file's descriptor: zap [first, last] in every mapping */
+	UDAX_FS_UNMAP,
+	/* A fault at addr that the kernel ended without a message. */
+	UDAX_FS_PROBE,
+	/* The reply comes when no fault is being served. */
+	UDAX_FS_QUIET,
+};
+
+struct udax_fs_msg {
+	uint32_t what;		/* enum udax_fs */
+	uint32_t kind;		/* RANGE: enum dax_op_kind, range operations */
+	uint64_t first, last;	/* pages, inclusive */
+	uint64_t addr;		/* PROBE */
+	uint32_t pid;		/* PROBE: 0, or a forked child */
+	uint32_t tid;		/* PROBE: of the thread that faulted */
+	uint32_t write;		/* PROBE */
+	uint32_t pad;
+};
+
+/* Question and answer on the socket of UDAX_FS_EXTENTS. */
+struct udax_extent {
+	uint64_t pos, len;	/* bytes; len: asked for, then from pos on */
+	uint64_t pfn;		/* answer: page in the medium of pos */
+	uint32_t write;		/* allocate */
+	int32_t error;		/* answer: 0 or -errno */
+	uint32_t type;		/* answer: enum dax_iomap_type */
+	uint32_t flags;		/* answer: enum dax_iomap_flags */
+};
+
 struct udax_msg {
 	struct udax_hdr hdr;
 	union {
@@ -211,12 +259,14 @@ struct udax_msg {
 		struct udax_fileop_msg fileop;
 		struct udax_sync_msg sync;
 		struct udax_keep keep;
+		struct udax_fs_msg fs;
 		uint8_t size[104];
 	};
 };
 
 _Static_assert(sizeof(struct udax_hdr) == 24, "wire format");
 _Static_assert(sizeof(struct udax_msg) == 128, "wire format");
+_Static_assert(sizeof(struct udax_extent) == 40, "wire format");
 
 /*
  * Environment of a program under udax. The shim reads them once, in its

@@ -37,6 +37,7 @@ struct udaxd;
 struct exec;
 struct worker;
 struct bracket;
+struct fs_client;
 
 /* A run: all sessions with one token. Lives until it is over and long past. */
 struct group {
@@ -70,6 +71,7 @@ struct file {
 	uint64_t table_size;
 	const struct hold *_Atomic hold;	/* one of udaxd.holds; NULL: none */
 	_Atomic uint64_t held[HOLD_NR];	/* holds so far */
+	struct fs_client *fs;		/* who knows its extents; NULL: the medium */
 	struct lock lock;		/* LOCK_RANK_FILE: the fields below */
 	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
 	unsigned int nr_regions;
@@ -131,6 +133,7 @@ struct session {
 	struct region **regions;	/* sorted by start, disjoint */
 	unsigned int nr_regions, max_regions;
 	struct file *opened;		/* home worker: a reference from OPEN to MAP */
+	struct list_head fs_files;	/* home worker: whose file system it is; fs.c */
 	bool image;			/* has or had a region of an image file */
 	struct mmap_lock mmap_lock;
 	/* The bracket around a change of the address space; bracket.c. */
@@ -161,6 +164,8 @@ struct udaxd {
 	struct group retired;				/* sums of freed groups; under it */
 	uint64_t next_id;				/* under it */
 	struct list_head idle_waits;	/* struct group_wait.link, under it */
+	struct list_head quiet_waits;	/* fs.c, under it */
+	atomic_bool quiet_wanted;	/* there are some */
 	struct worker **workers;
 	unsigned int nr_workers;
 	struct pool *pool;

@@ -96,6 +96,8 @@ struct task *task_alloc(struct exec *x)
 
 void task_free(struct exec *x, struct task *t)
 {
+	if (t->kind == TASK_FAULT)
+		exec_fault_ended(x);
 	if (x->nr_free >= SPARE_MAX) {
 		free(t);
 		return;
@@ -141,6 +143,14 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 	struct media *m = t->file->media;
 	unsigned int flags = 0;
 
+	if (t->file->fs && x->may_block) {
+		fs_iomap(t->file, op);
+		return TASK_STEP;
+	}
+	if (t->file->fs) {
+		pool_submit(x->d->pool, t);
+		return TASK_AWAY;
+	}
 	if (!x->may_block)
 		flags |= MEDIA_NOWAIT;
 	if (op->ask.write)

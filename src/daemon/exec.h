@@ -31,8 +31,9 @@ struct exec {
 	unsigned int nr_later;
 	bool draining;			/* in worker_drain() */
 	struct storm storm;		/* workers */
-	unsigned int faults;		/* messages served so far */
 	unsigned int held;		/* workers: timers of held tasks, hold.c */
+	/* Messages served so far, and faults over; read by others: fs.c. */
+	uint64_t faults, ended;
 };
 
 enum task_kind { TASK_FAULT, TASK_RANGE };
@@ -80,11 +81,27 @@ struct task {
 	} hold;
 };
 
+/* fs.c */
+void fs_quiet_check(struct udaxd *d);
+
 struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block);
 void exec_free(struct exec *x);
 
 struct task *task_alloc(struct exec *x);
 void task_free(struct exec *x, struct task *t);
+
+/*
+ * A fault of a message that was counted in x->faults, here or elsewhere, is over.
+ * Who waits for silence makes every thread pass a barrier between setting
+ * quiet_wanted and looking at the sums, so none is needed here.
+ */
+static inline void exec_fault_ended(struct exec *x)
+{
+	counter_add(&x->ended, 1);
+	atomic_signal_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&x->d->quiet_wanted, memory_order_relaxed))
+		fs_quiet_check(x->d);
+}
 
 /* Runs @t until it is done or waits somewhere else, then all that it woke. */
 void task_run(struct exec *x, struct task *t);

@@ -183,13 +183,15 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 			unknown(x, s, addr);
 		return false;
 	}
-	if (!(x->faults++ % NEAR_EVERY))
+	counter_add(&x->faults, 1);
+	if (x->faults % NEAR_EVERY == 1)
 		session_near(s, msg->arg.pagefault.feat.ptid);
 	if (!s->pid)
 		session_learn_pid(s, msg->arg.pagefault.feat.ptid);
 	t = task_alloc(x);
 	if (!t) {
 		/* The refault comes when there is memory again. */
+		exec_fault_ended(x);
 		region_put(r);
 		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
 		return false;

@@ -84,6 +84,8 @@ static void file_free(struct file *f)
 	dax_mapping_exit(&f->mapping);
 	munmap(f->table_mem, f->table_size);
 	lock_destroy(&f->lock);
+	if (f->fs)
+		fs_close(f->fs);
 	media_close(f->media);
 	free(f);
 }

@@ -275,6 +275,9 @@ static void dispatch(struct exec *x, struct session *s, const struct udax_msg *m
 	case UDAX_OP_SYNC:
 		rangeop_sync(x, s, m, nfds ? fds[0] : -1);
 		break;
+	case UDAX_OP_FS:
+		fs_message(x, s, m, fds, nfds);
+		break;
 	default:
 		wire_reply(s->sock, m, EPROTO, NULL, NULL, 0);
 	}

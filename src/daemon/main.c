@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 	list_init(&d->files);
 	list_init(&d->groups);
 	list_init(&d->idle_waits);
+	list_init(&d->quiet_waits);
 	d->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sigfd = block_signals();
 	raise_nofile();

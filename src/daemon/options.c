@@ -201,6 +201,9 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 	case OPTION_EXIT_WITH_KEEPER:
 		o->exit_with_keeper = true;
 		return -1;
+	case OPTION_FS_CLIENTS:
+		o->fs_clients = true;
+		return -1;
 	case OPTION_VERBOSE:
 		o->verbose = true;
 		return -1;

@@ -31,6 +31,7 @@ struct udaxd_options {
 	enum udaxd_media media;
 	int ready_fd;			/* -1: none */
 	bool exit_with_keeper;
+	bool fs_clients;		/* clients may be a file's file system */
 	bool verbose;
 };
 

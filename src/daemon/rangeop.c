@@ -15,14 +15,6 @@
 
 #define LAST_PAGE (UINT64_MAX >> (PAGE_SHIFT + 1))
 
-/* A program's request; answered when the last of its tasks is done. */
-struct request {
-	struct session *session;	/* a reference */
-	struct udax_msg msg;
-	atomic_uint pending;
-	atomic_int error;		/* the first -errno */
-};
-
 /* Truncate, punch and their kin on one file; the task's arg. */
 struct fileop {
 	struct request *request;
@@ -33,7 +25,7 @@ struct fileop {
 	atomic_uint edges;		/* write-backs that the task waits for, and 1 */
 };
 
-static struct request *request_new(struct session *s, const struct udax_msg *m)
+struct request *request_new(struct session *s, const struct udax_msg *m)
 {
 	struct request *q = calloc(1, sizeof(*q));
 
@@ -48,7 +40,7 @@ static struct request *request_new(struct session *s, const struct udax_msg *m)
 	return q;
 }
 
-static void request_put(struct request *q)
+void request_put(struct request *q)
 {
 	if (atomic_fetch_sub(&q->pending, 1) != 1)
 		return;
@@ -58,7 +50,7 @@ static void request_put(struct request *q)
 	free(q);
 }
 
-static void request_task_done(struct exec *x, struct task *t)
+void request_task_done(struct exec *x, struct task *t)
 {
 	struct request *q = t->arg;
 	struct file *f = t->file;
@@ -71,10 +63,8 @@ static void request_task_done(struct exec *x, struct task *t)
 	request_put(q);
 }
 
-/* Takes over a reference of @f. NULL: no memory, the reference is dropped. */
-static struct task *range_task(struct udaxd *d, struct file *f,
-			       enum dax_op_kind kind, uint64_t first,
-			       uint64_t last)
+struct task *range_task(struct udaxd *d, struct file *f, enum dax_op_kind kind,
+			uint64_t first, uint64_t last)
 {
 	struct task *t = calloc(1, sizeof(*t));
 

@@ -70,6 +70,7 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	s->dropped_start = UINT64_MAX;
 	mmap_lock_init(&s->mmap_lock);
 	list_init(&s->link);
+	list_init(&s->fs_files);
 	lock_take(&d->lock);
 	s->id = ++d->next_id;
 	s->home = d->workers[s->id % d->nr_workers];
@@ -265,6 +266,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 	if (s->image)
 		keeper_drop(s);
 	session_remember_open(s, NULL);
+	fs_session_end(s);
 	lock_take(&s->lock);
 	region_remove(s, 0, UINT64_MAX, &removed);
 	lock_release(&s->lock);

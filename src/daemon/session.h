@@ -173,6 +173,23 @@ void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr)
 
 /* --- rangeop.c --- */
 
+/* A program's request; answered when the last of its tasks is done. */
+struct request {
+	struct session *session;	/* a reference */
+	struct udax_msg msg;
+	atomic_uint pending;
+	atomic_int error;		/* the first -errno */
+};
+
+/* Holds itself once. NULL: no memory, and that is the reply. */
+struct request *request_new(struct session *s, const struct udax_msg *m);
+void request_put(struct request *q);
+/* task.done of a task whose arg is a request: frees it, drops file and request. */
+void request_task_done(struct exec *x, struct task *t);
+/* Takes over a reference of @f. NULL: no memory, the reference is dropped. */
+struct task *range_task(struct udaxd *d, struct file *f, enum dax_op_kind kind,
+			uint64_t first, uint64_t last);
+
 /* A request of a program that tasks work for; replies when all are done. */
 void rangeop_fileop(struct exec *x, struct session *s, const struct udax_msg *m,
 		    int fd);
@@ -186,6 +203,17 @@ void rangeop_writeback(struct udaxd *d, struct file *f,
 /* Replies to @m when the files that nobody maps any more are written back. */
 void rangeop_sync_removed(struct session *s, const struct udax_msg *m,
 			  const struct region_ref *removed);
+
+/* --- fs.c: the file system of a file is a client --- */
+
+/* UDAX_OP_FS. Home worker. */
+void fs_message(struct exec *x, struct session *s, const struct udax_msg *m,
+		const int *fds, unsigned int nfds);
+/* The session is over: its files lose their file system. Home worker. */
+void fs_session_end(struct session *s);
+/* DAX_IOMAP of such a file; asks, and waits for the answer. Helpers. */
+void fs_iomap(struct file *f, struct dax_op *op);
+void fs_close(struct fs_client *fs);
 
 /* --- group.c --- */
 

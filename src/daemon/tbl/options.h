@@ -13,6 +13,7 @@ X(TRACK, "track", "MODE", "fast: huge mappings, no fault for a write after a rea
 X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
 X(READY_FD, "ready-fd", "FD", "write one byte to FD once the sockets listen, then close it")
 X(EXIT_WITH_KEEPER, "exit-with-keeper", NULL, "end with udax run, and remove the socket's directory")
+X(FS_CLIENTS, "fs-clients", NULL, "clients may be a file's file system, as udax replay is")
 X(VERBOSE, "verbose", NULL, "say what happens, on stderr")
 X(DUMP_CONFIG, "dump-config", NULL, "print the configuration as key=value and exit")
 X(HELP, "help", NULL, "print this and exit")
