@@ -39,7 +39,18 @@ void dax_wake_entry(struct dax_op *op, dax_entry_t entry, enum dax_wake_mode mod
 		return;
 	key.mapping = op->mapping;
 	key.entry_start = dax_entry_start(op, entry);
+	op->note.key = key.entry_start;
+	op->note.mode = mode;
+	op->note.wakes++;
 	dax_wait_wake(op->mapping->waits, &key, mode, &op->woken, op->stats);
+}
+
+/* The entry at the cursor goes, unlocked. */
+void dax_remove_entry(struct dax_op *op, dax_entry_t entry)
+{
+	dax_table_erase(&op->mapping->table, op->xas.index);
+	op->note.removed = entry;
+	op->note.removed_at = op->xas.index;
 }
 
 static void dax_note_release(struct dax_op *op, dax_entry_t entry)
@@ -341,7 +352,7 @@ bool dax_invalidate_entry(struct dax_op *op, dax_entry_t entry, bool trunc)
 		     dax_table_get_mark(t, op->xas.index, DAX_MARK_TOWRITE));
 
 	if (!keep)
-		dax_table_erase(t, op->xas.index);
+		dax_remove_entry(op, entry);
 	put_unlocked_entry(op, entry, op->mapping->proto->inval_wake);
 	return !keep;
 }

@@ -234,6 +234,17 @@ struct dax_op {
 	 * (dax_is_internal(), dax_to_fault()) when no entry was to be had.
 	 */
 	dax_entry_t grabbed, inserted, unlocked;
+	/*
+	 * For traces, written off the fast path: the last entry that the
+	 * operation removed, and the last wake of a mapping with sleepers.
+	 */
+	struct dax_note {
+		dax_entry_t removed;
+		uint64_t removed_at;	/* a page of it */
+		uint64_t key;		/* entry_start */
+		uint32_t wakes;		/* how many so far */
+		enum dax_wake_mode mode;
+	} note;
 
 	/*
 	 * Wakes: operations made runnable by the last step, linked by

@@ -58,6 +58,7 @@ enum dax_verb grab_mapping_entry(struct dax_op *op);
 enum dax_verb grab_downgrade(struct dax_op *op);
 bool dax_insert_unmaps(const struct dax_op *op);
 void dax_insert_entry(struct dax_op *op);
+void dax_remove_entry(struct dax_op *op, dax_entry_t entry);
 bool dax_invalidate_entry(struct dax_op *op, dax_entry_t entry, bool trunc);
 /* The operation is through with the wake that it had, if it had one. */
 void dax_wake_spent(struct dax_op *op);

@@ -184,7 +184,7 @@ enum dax_verb step_delete_range(struct dax_op *op)
 		return DAX_PARK;
 	if (!entry)
 		return dax_finish(op);
-	dax_table_erase(&op->mapping->table, op->xas.index);
+	dax_remove_entry(op, entry);
 	put_unlocked_entry(op, entry, op->mapping->proto->inval_wake);
 	op->done++;
 	return range_next(op, entry, STEP_DELETE_RANGE);

@@ -34,6 +34,7 @@
 #define dax_op_step check_dax_op_step
 #define dax_protocol_find check_dax_protocol_find
 #define dax_protocol_nth check_dax_protocol_nth
+#define dax_remove_entry check_dax_remove_entry
 #define dax_scan_entry check_dax_scan_entry
 #define dax_step_name check_dax_step_name
 #define dax_store_unlocked check_dax_store_unlocked

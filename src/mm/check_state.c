@@ -257,6 +257,7 @@ void check_hash_task(struct check_task *t, bool detail)
 	if (!op.waiter.asleep)
 		memset(&op.waiter, 0, sizeof(op.waiter));
 	op.grabbed = op.inserted = op.done = 0;
+	memset(&op.note, 0, sizeof(op.note));
 	if (!detail)
 		op.woken_once = false;
 	mix(t->own, t->letter | t->page << 8 | t->visited << 16 |
