@@ -53,7 +53,8 @@ struct udax_trace_file {
 	uint64_t data;		/* where the first ring's data begin */
 	uint64_t start_ns;	/* CLOCK_MONOTONIC, as all times here, ... */
 	uint64_t start_real_ns;	/* ... and CLOCK_REALTIME at the same moment */
-	char protocol[16], track[16], release[32];	/* names, with a zero byte */
+	char protocol[16];	/* of files without one of their own; names ... */
+	char track[16], release[32];	/* ... end with a zero byte */
 	uint64_t pad[9];
 	uint32_t state;		/* enum udax_trace_state; atomic */
 	uint32_t pad2[15];
@@ -109,6 +110,7 @@ struct udax_trace_file_known {
 	uint64_t size;			/* bytes */
 	uint32_t media;			/* 0 direct, 1 image */
 	uint32_t pad;
+	char protocol[16];		/* of its faults */
 	char name[32];			/* last part of the path, cut */
 };
 
@@ -272,7 +274,7 @@ UDAX_TRACE_SIZE(file, 320);
 UDAX_TRACE_SIZE(ring, 128);
 UDAX_TRACE_SIZE(hdr, 32);
 UDAX_TRACE_SIZE(session, 72);
-UDAX_TRACE_SIZE(file_known, 104);
+UDAX_TRACE_SIZE(file_known, 120);
 UDAX_TRACE_SIZE(region, 96);
 UDAX_TRACE_SIZE(page_fault, 56);
 UDAX_TRACE_SIZE(drop, 56);

@@ -17,12 +17,17 @@
 static char **daemon_options(const struct run_options *o)
 {
 	static const char pmem[] = "--pmem", track[] = "--track",
-			  media[] = "--media", verbose[] = "--verbose";
+			  media[] = "--media", trace[] = "--trace",
+			  trace_size[] = "--trace-size", verbose[] = "--verbose";
 	const struct { const char *option, *value; } choices[] = {
 		{ track, o->track },
 		{ media, o->media },
+		{ trace, o->trace },
+		{ trace_size, o->trace_size },
 	};
-	const char **argv = calloc(2 * o->nr_dirs + o->nr_rules + 2 * 2 + 2,
+	const size_t nr_choices = sizeof(choices) / sizeof(choices[0]);
+	const char **argv = calloc(2 * (o->nr_dirs + nr_choices) +
+				   o->nr_rules + 2,
 				   sizeof(*argv));
 	size_t n = 0;
 
@@ -34,7 +39,7 @@ static char **daemon_options(const struct run_options *o)
 	}
 	for (size_t i = 0; i < o->nr_rules; i++)
 		argv[n++] = o->rules[i];
-	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+	for (size_t i = 0; i < nr_choices; i++) {
 		if (!choices[i].value)
 			continue;
 		argv[n++] = choices[i].option;

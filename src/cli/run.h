@@ -27,6 +27,7 @@ struct run_options {
 	const char **rules;	/* "--protocol" or "--hold", and its argument: @nr_rules words */
 	size_t nr_rules;
 	const char *json;	/* NULL: none; "-": stdout */
+	const char *trace, *trace_size;	/* NULL: none, udaxd's default */
 	bool quiet, require, verbose;
 	bool mmap_lock;		/* --mmap-lock kernel */
 	char **cmd;		/* NULL-terminated, in argv */

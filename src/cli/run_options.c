@@ -18,6 +18,8 @@ static const struct option long_options[] = {
 	{ "media", required_argument, NULL, 'm' },
 	{ "mmap-lock", required_argument, NULL, 'l' },
 	{ "json", required_argument, NULL, 'j' },
+	{ "trace", required_argument, NULL, 'T' },
+	{ "trace-size", required_argument, NULL, 'S' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "require", no_argument, NULL, 'r' },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -43,6 +45,8 @@ static void help(void)
 	      "  --mmap-lock KIND  kernel: a fault that waits keeps mmap() and the like waiting,\n"
 	      "                    as in the kernel; none (default)\n"
 	      "  --json FILE       write the summary to FILE as JSON (-: standard output)\n"
+	      "  --trace FILE      write a trace of the faults to FILE: udax script prints it\n"
+	      "  --trace-size SIZE at most so many bytes of it a thread of udaxd (default: 64M)\n"
 	      "  -q, --quiet       no summary on standard error\n"
 	      "  --require         fail (125) if the program was not emulated\n"
 	      "  -v, --verbose     say what happens\n"
@@ -141,6 +145,12 @@ static int one_option(struct run_options *o, int c, char *arg)
 	case 'j':
 		o->json = arg;
 		return -1;
+	case 'T':
+		o->trace = arg;
+		return -1;
+	case 'S':
+		o->trace_size = arg;
+		return -1;
 	case 'q':
 		o->quiet = true;
 		return -1;
@@ -173,9 +183,10 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	if (optind == argc)
 		return usage_error("run", "no program to run");
 	o->cmd = argv + optind;
-	if (o->daemon && (o->nr_rules || o->track || o->media))
-		return usage_error("run", "--protocol, --hold, --track and --media are "
-				   "the daemon's: not with --daemon");
+	if (o->daemon && (o->nr_rules || o->track || o->media || o->trace ||
+			  o->trace_size))
+		return usage_error("run", "--protocol, --hold, --track, --media and "
+				   "--trace are the daemon's: not with --daemon");
 	return o->nr_dirs ? -1 : dirs_from_env(o);
 }
 

@@ -142,4 +142,5 @@ void print_summary(const json_t *s, FILE *out)
 	size(s, "fill_bytes", "loaded", out);
 	size(s, "writeback_bytes", "written back", out);
 	count(s, "unknown", "faults outside every mapping", out);
+	count(s, "trace_dropped", "trace records dropped (--trace-size)", out);
 }

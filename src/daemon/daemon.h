@@ -38,6 +38,8 @@ struct exec;
 struct worker;
 struct bracket;
 struct fs_client;
+struct trace;
+struct trace_ring;
 
 /* A run: all sessions with one token. Lives until it is over and long past. */
 struct group {
@@ -96,6 +98,7 @@ struct region {
 	_Atomic bool dead;		/* replaced or unmapped: install nothing */
 	atomic_uint refs;
 	struct pgtable pt;		/* the emulated page table of the range */
+	uint32_t number;		/* in the trace; constant once inserted */
 };
 
 /* The emulated mmap_lock, mmaplock.c; under the session's lock. */
@@ -172,6 +175,7 @@ struct udaxd {
 	struct exec **execs;		/* workers', then helpers' */
 	unsigned int nr_execs;
 	struct control *control;
+	struct trace *trace;		/* NULL: off; trace.h */
 	int listen;			/* data socket */
 	int dev;			/* /dev/userfaultfd or -1 */
 	uint64_t uffd_features;		/* of this kernel */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -124,7 +125,7 @@ static enum dax_verb step(struct exec *x, struct task *t)
 
 	t->op.stats = &task_stats(x, t)->dax;
 	lock_take(&mapping->i_pages);
-	verb = dax_op_step(&t->op);
+	verb = trace_step(x, t);
 	t->verb = verb;
 	if (verb == DAX_PARK) {
 		t->waited = true;

@@ -16,6 +16,7 @@ struct exec {
 	struct udaxd *d;
 	unsigned int id;
 	bool may_block;			/* helpers */
+	struct trace_ring *trace;	/* NULL: off; trace.h */
 	unsigned int arena;		/* jemalloc's, for what it allocates */
 	_Atomic(struct session *) installing;	/* read by others: bracket.c */
 	struct list_head ready;		/* dax_waiter.link: woken operations */
@@ -44,6 +45,13 @@ enum task_next {
 	TASK_AWAY,	/* handed over: do not touch it any more */
 };
 
+/* What the trace remembers of a task; zero when a range operation begins. */
+struct task_trace {
+	uint32_t cause;			/* as in struct udax_trace_hdr */
+	uint32_t woken_by;		/* seq of the wake, low bits */
+	bool asleep;			/* a wait has begun and not ended */
+};
+
 struct task {
 	struct dax_op op;
 	enum task_kind kind;
@@ -54,6 +62,7 @@ struct task {
 	bool locked_range;		/* TASK_RANGE: and was taken */
 	bool waited;			/* has been parked */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
+	struct task_trace trace;	/* nobody else's; set only when tracing */
 
 	/* TASK_FAULT */
 	struct region *region;		/* holds a reference */

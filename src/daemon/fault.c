@@ -4,6 +4,7 @@
  * first where the mapping's pmd slot is empty, on fallback 4K in the same fault.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -92,6 +93,7 @@ static void start_fault(struct exec *x, struct task *t)
 	    __atomic_load_n(&t->file->mapping.i_size, __ATOMIC_RELAXED))
 		refresh_size(t->file);
 	start_op(t, huge ? PMD_ORDER : 0);
+	trace_attempt(x, t);
 	task_run(x, t);
 }
 
@@ -111,11 +113,13 @@ void fault_done(struct exec *x, struct task *t)
 	struct fault_stats *st = task_stats(x, t);
 	struct region *r = t->region;
 
+	trace_done(x, t);
 	count_result(st, t->op.result);
 	if (t->op.result & DAX_FAULT_FALLBACK) {
 		counter_add(&st->fallback[t->op.reason], 1);
 		if (t->op.order) {
 			start_op(t, 0);
+			trace_attempt(x, t);
 			list_add_tail(&t->link, &x->ready_tasks);
 			return;
 		}
@@ -170,13 +174,14 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	uint64_t addr = msg->arg.pagefault.address & ~(DAX_PAGE_SIZE - 1);
 	struct region *r;
 	struct task *t;
-	bool blocked;
+	bool blocked, refill;
 
 	lock_take(&s->lock);
 	blocked = atomic_load(&s->blocked);
 	r = blocked ? NULL : region_lookup(s, addr);
 	lock_release(&s->lock);
 	if (!r) {
+		trace_drop(x, s, addr, msg->arg.pagefault.feat.ptid, blocked);
 		if (blocked)
 			bracket_drop(x, s, addr);
 		else
@@ -208,11 +213,12 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->parked_ns = 0;
 	t->read_ns = now;
 	t->refill = t->installed = false;
-	if (pgtable_has(&r->pt, addr, t->write) && may_refill(t)) {
+	refill = pgtable_has(&r->pt, addr, t->write) && may_refill(t);
+	trace_page_fault(x, t, refill);
+	if (refill)
 		install_refill(x, t);
-	} else {
+	else
 		start_fault(x, t);
-	}
 	return true;
 }
 

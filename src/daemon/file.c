@@ -5,6 +5,7 @@
  * an unlinked file would leak otherwise.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -144,6 +145,7 @@ static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
 	f->group = g;
 	d->nr_files++;
 	list_add_tail(&f->link, &d->files);
+	trace_file_known(d, f);
 	return f;
 }
 

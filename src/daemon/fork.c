@@ -7,6 +7,7 @@
  * the thread id in its first fault.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,6 +71,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	s->image = parent->image;
 	s->mmap_lock.on = parent->mmap_lock.on;
 	memcpy(s->comm, parent->comm, sizeof(s->comm));
+	trace_session(s);
 	session_publish(s);
 	if (s->image)
 		keeper_keep(s, -1);

@@ -8,6 +8,7 @@
  * was installed it faults again. -EEXIST does not wake by itself.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 
@@ -314,6 +315,7 @@ enum task_next install_private(struct exec *x, struct task *t)
 void install_refill(struct exec *x, struct task *t)
 {
 	struct region *r = t->region;
+	int err = -EAGAIN;
 	bool pmd = pgtable_is_huge(&r->pt, t->addr) && !is_image(t) &&
 		   (is_hugetlb(t) || get_folio(t) == FOLIO_HUGE);
 
@@ -323,12 +325,12 @@ void install_refill(struct exec *x, struct task *t)
 		return;
 	counter_add(&task_stats(x, t)->refill, 1);
 	if (install_begin(x, r, t->addr)) {
-		int err = pmd ? map_2m(x, t) : map_4k(x, t);
-
+		err = pmd ? map_2m(x, t) : map_4k(x, t);
 		install_end(x, r->session);
 		if (err == -ENOSPC)
 			install_sigbus(x, t);
 	}
+	trace_refill(x, t, err);
 	task_free(x, t);
 	mmap_lock_fault_end(x, r->session);
 	region_put(r);

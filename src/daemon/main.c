@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* udaxd: starts everything, waits for the end, stops everything. */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +132,8 @@ static int start(struct udaxd *d)
 		logmsg("cannot start: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
+	if (trace_start(d))
+		return EXIT_FAILURE;
 	d->listen = sock_listen(d->opt.socket, SOCK_SEQPACKET | SOCK_NONBLOCK,
 				0660, path, sizeof(path));
 	if (d->listen < 0) {
@@ -206,6 +209,7 @@ static void stop(struct udaxd *d)
 		worker_stop(d->workers[i]);
 	pool_stop(d->pool);
 	control_stop(d->control);
+	trace_end(d);
 	for (unsigned int i = 0; i < d->nr_workers; i++)
 		worker_free(d->workers[i]);
 	for (unsigned int i = 0; i < d->nr_execs; i++)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/summary.h"
+#include "daemon/trace.h"
 
 /*
  * Unpacks the parameters as json_unpack() does; what @fmt does not name is
@@ -98,6 +99,8 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 		media |= i->media;
 	}
 	more.media = media_names(media);
+	more.traced = d->trace;
+	more.trace_dropped = trace_drops(d);
 	return fault_stats_to_json(&stats, &more);
 }
 

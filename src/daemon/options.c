@@ -14,6 +14,8 @@
 
 #define DEFAULT_PROTOCOL "616"
 #define DEFAULT_HELPERS 2
+#define DEFAULT_TRACE_SIZE (64ULL << 20)
+#define TRACE_SIZE_MAX (64ULL << 30)
 
 /* Above every character, so that getopt's '?' is no option. */
 enum option_id {
@@ -151,6 +153,13 @@ static int add_hold(struct udaxd_options *o, const char *rule)
 	return usage("hold", rule, why);
 }
 
+static int set_trace(struct udaxd_options *o, const char *path)
+{
+	free(o->trace);
+	o->trace = strdup(path);
+	return o->trace ? -1 : usage("trace", path, "no memory");
+}
+
 static int set_ready_fd(struct udaxd_options *o, const char *value)
 {
 	unsigned int fd;
@@ -196,6 +205,13 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 			return usage("media", arg, "none of auto, direct, image");
 		o->media = i;
 		return -1;
+	case OPTION_TRACE:
+		return set_trace(o, arg);
+	case OPTION_TRACE_SIZE:
+		if (parse_size(arg, &o->trace_size) || !o->trace_size ||
+		    o->trace_size > TRACE_SIZE_MAX)
+			return usage("trace-size", arg, "not a size of at most 64G");
+		return -1;
 	case OPTION_READY_FD:
 		return set_ready_fd(o, arg);
 	case OPTION_EXIT_WITH_KEEPER:
@@ -227,6 +243,7 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 	*o = (struct udaxd_options) {
 		.helpers = DEFAULT_HELPERS,
 		.protocols.normal = dax_protocol_find(DEFAULT_PROTOCOL),
+		.trace_size = DEFAULT_TRACE_SIZE,
 		.ready_fd = -1,
 	};
 	while ((id = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
@@ -265,9 +282,11 @@ void udaxd_options_free(struct udaxd_options *o)
 	protocol_rules_free(&o->protocols);
 	hold_rules_free(o->holds);
 	o->holds = NULL;
+	free(o->trace);
 	o->pmem = NULL;
 	o->nr_pmem = 0;
 	o->socket = NULL;
+	o->trace = NULL;
 }
 
 void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
@@ -301,4 +320,6 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 		fprintf(out, "hold=%s\n", o->holds->rules[i].text);
 	fprintf(out, "track=%s\n", udaxd_track_name(o->track));
 	fprintf(out, "media=%s\n", udaxd_media_name(o->media));
+	fprintf(out, "trace=%s\n", o->trace ? o->trace : "");
+	fprintf(out, "trace_size=%llu\n", (unsigned long long)o->trace_size);
 }

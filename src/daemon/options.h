@@ -8,6 +8,7 @@
 #define UDAX_DAEMON_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "daemon/rules.h"
@@ -29,6 +30,8 @@ struct udaxd_options {
 	struct hold_rules *holds;	/* NULL: none; handed over to udaxd.holds */
 	enum udaxd_track track;
 	enum udaxd_media media;
+	char *trace;			/* NULL: none */
+	uint64_t trace_size;		/* bytes a thread */
 	int ready_fd;			/* -1: none */
 	bool exit_with_keeper;
 	bool fs_clients;		/* clients may be a file's file system */

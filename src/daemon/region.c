@@ -5,6 +5,7 @@
  * replaces it by new ones, and whoever still holds the old one sees it dead.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,6 +104,7 @@ int region_insert(struct session *s, struct region *r)
 	lock_assert_held(&s->lock);
 	if (reserve(s, s->nr_regions + 1))
 		return -ENOMEM;
+	trace_region(r);
 	i = find_index(s, r->start);
 	memmove(s->regions + i + 1, s->regions + i,
 		(s->nr_regions - i) * sizeof(*s->regions));

@@ -5,6 +5,7 @@
  * region, each poll. The last reference closes its descriptors.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,7 @@ int session_identify(struct session *s, pid_t pid)
 			s->comm[strcspn(s->comm, "\n")] = '\0';
 		fclose(f);
 	}
+	trace_session(s);
 	return 0;
 }
 

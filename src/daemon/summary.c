@@ -112,6 +112,8 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 	err |= set(o, "dropped", s->dropped);
 	err |= set(o, "eagain", s->eagain);
 	err |= set(o, "unknown", s->unknown);
+	if (more->traced)
+		err |= set(o, "trace_dropped", more->trace_dropped);
 	err |= json_object_set_new(o, "escaped", json_boolean(more->escaped));
 	err |= set_string(o, "protocol", more->protocol);
 	err |= set_string(o, "track", more->track);

@@ -12,6 +12,8 @@ struct fault_summary {
 	uint64_t files, mappings, processes;	/* seen, not: there now */
 	bool escaped;			/* some mapping could not be served */
 	bool mmap_lock;			/* somebody has the kernel's mmap_lock */
+	bool traced;			/* --trace: */
+	uint64_t trace_dropped;		/* records of it that did not fit */
 	const char *protocol, *track, *media;	/* static storage */
 };
 

@@ -11,6 +11,8 @@ X(PROTOCOL, "protocol", "[GLOB:]NAME", "fault protocol (default: 616), or that o
 X(HOLD, "hold", "RULE", "[GLOB:]alloc|read|flush=TIME[,...]: how long media take")
 X(TRACK, "track", "MODE", "fast: huge mappings, no fault for a write after a read")
 X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
+X(TRACE, "trace", "FILE", "write a trace of what happens to FILE (udax-script(1))")
+X(TRACE_SIZE, "trace-size", "SIZE", "at most so many bytes of it a thread (default: 64M)")
 X(READY_FD, "ready-fd", "FD", "write one byte to FD once the sockets listen, then close it")
 X(EXIT_WITH_KEEPER, "exit-with-keeper", NULL, "end with udax run, and remove the socket's directory")
 X(FS_CLIENTS, "fs-clients", NULL, "clients may be a file's file system, as udax replay is")
