@@ -114,19 +114,64 @@ struct fault_stats *task_stats(struct exec *x, struct task *t)
 }
 
 /*
- * One critical section of the model. The operation may be run by another
- * executor as soon as the lock is released, if it parked: what it woke is
- * taken off it before.
+ * Answers that need no lock and no system call: they may be given, and the next
+ * step run, without i_pages being dropped in between. That is one of the orders
+ * in which the steps of all operations may run, the one in which nobody comes
+ * between; the steps stay what they are. Faults alone: a scan has no end.
+ */
+static bool answer_held(struct task *t)
+{
+	struct dax_op *op = &t->op;
+
+	switch (t->verb) {
+	case DAX_MORE:
+		return true;
+	case DAX_FSLOCK:
+		return inval_trylock_shared(t->file);
+	case DAX_FSUNLOCK:
+		/* Released by run_one(), once i_pages is. */
+		t->inval_held = true;
+		return true;
+	case DAX_PT_CHECK:
+		op->ans.slot = pgtable_slot(&t->region->pt, t->addr);
+		return true;
+	case DAX_IOMAP:
+		if (t->file->fs || hold_has(t->file) || !install_known_present(t))
+			return false;
+		op->ans.iomap = (struct dax_iomap) {
+			.type = DAX_IOMAP_MAPPED,
+			.length = op->ask.len,
+			.pfn = op->ask.pos >> PAGE_SHIFT,
+		};
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Nobody waits in the file, and nobody has been woken by the last step. */
+static bool undisturbed(const struct task *t)
+{
+	return t->kind == TASK_FAULT && list_empty(&t->op.woken) &&
+	       list_empty(&t->op.mapping->sleepers);
+}
+
+/*
+ * Critical sections of the model: one, or as many as nobody else has a part in.
+ * The operation may be run by another executor as soon as the lock is released,
+ * if it parked: what it woke is taken off it before.
  */
 static enum dax_verb step(struct exec *x, struct task *t)
 {
 	struct dax_mapping *mapping = t->op.mapping;
 	enum dax_verb verb;
 
-	t->op.stats = &task_stats(x, t)->dax;
+	t->op.stats = &t->stats->dax;
 	lock_take(&mapping->i_pages);
-	verb = trace_step(x, t);
-	t->verb = verb;
+	do {
+		verb = trace_step(x, t);
+		t->verb = verb;
+	} while (undisturbed(t) && answer_held(t));
 	if (verb == DAX_PARK) {
 		t->waited = true;
 		if (!t->parked_ns)
@@ -294,7 +339,7 @@ void exec_wake_later(struct exec *x, struct session *s, uint64_t addr)
 
 static void stall_over(struct exec *x, struct task *t)
 {
-	hist_add(&task_stats(x, t)->stall, now_ns() - t->parked_ns);
+	hist_add(&t->stats->stall, now_ns() - t->parked_ns);
 	t->parked_ns = 0;
 }
 
@@ -336,6 +381,7 @@ static void range_done(struct exec *x, struct task *t)
 
 static void run_one(struct exec *x, struct task *t)
 {
+	t->stats = task_stats(x, t);
 	if (t->kind == TASK_FAULT && t->refill) {
 		install_refill(x, t);
 		return;
@@ -362,6 +408,9 @@ static void run_one(struct exec *x, struct task *t)
 			stall_over(x, t);
 		if (verb != DAX_DONE)
 			continue;
+		if (t->inval_held)
+			inval_unlock(x, t);
+		t->inval_held = false;
 		if (t->kind == TASK_FAULT)
 			fault_done(x, t);
 		else

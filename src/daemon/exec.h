@@ -61,8 +61,11 @@ struct task {
 	bool granted;			/* the invalidate lock is ours now */
 	bool locked_range;		/* TASK_RANGE: and was taken */
 	bool waited;			/* has been parked */
+	bool inval_held;		/* TASK_FAULT: to be released at the end */
+	int8_t folio;			/* install.c: of the window, -1: not looked up */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
 	struct task_trace trace;	/* nobody else's; set only when tracing */
+	struct fault_stats *stats;	/* task_stats() of who runs it */
 
 	/* TASK_FAULT */
 	struct region *region;		/* holds a reference */
@@ -123,7 +126,7 @@ void exec_run_ready(struct exec *x);
  */
 void exec_wake_later(struct exec *x, struct session *s, uint64_t addr);
 
-/* The counters that this executor keeps for the task. */
+/* The counters that this executor keeps for the task; t->stats while it runs. */
 struct fault_stats *task_stats(struct exec *x, struct task *t);
 
 /* fault.c: one message of a program's userfaultfd. */
@@ -141,12 +144,16 @@ enum task_next install_private(struct exec *x, struct task *t);
 void install_refill(struct exec *x, struct task *t);
 /* Has the window of this 2M fault been mapped as a whole before? */
 bool install_window_full(struct task *t);
+/* Is what this fault asks for known to be in the file's memory? i_pages held. */
+bool install_known_present(struct task *t);
 /* The fault ends in SIGBUS. */
 void install_sigbus(struct exec *x, struct task *t);
 
 /* inval.c: the file system's invalidate lock */
 enum task_next inval_lock(struct exec *x, struct task *t);
 void inval_unlock(struct exec *x, struct task *t);
+/* Shared, if no writer has it or waits. Any lock may be held. */
+bool inval_trylock_shared(struct file *f);
 
 /* pool.c: helper threads */
 int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,

@@ -31,7 +31,7 @@ static void count_result(struct fault_stats *st, unsigned int result)
 
 static void count_done(struct exec *x, struct task *t)
 {
-	struct fault_stats *st = task_stats(x, t);
+	struct fault_stats *st = t->stats;
 	bool pmd = t->op.order;
 
 	if (pmd)
@@ -64,6 +64,7 @@ static void start_op(struct task *t, unsigned int order)
 			  (t->write ? DAX_FAULT_FLAG_WRITE : 0));
 	t->op.driver = t;
 	t->verb = DAX_MORE;
+	t->folio = -1;
 }
 
 /* A file that grew is seen by the first fault that the old size would fail. */
@@ -110,7 +111,7 @@ static bool past_eof(const struct task *t)
 /* One attempt is over: the next one, or the end. */
 void fault_done(struct exec *x, struct task *t)
 {
-	struct fault_stats *st = task_stats(x, t);
+	struct fault_stats *st = t->stats;
 	struct region *r = t->region;
 
 	trace_done(x, t);
@@ -209,7 +210,9 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->write = flags & UFFD_PAGEFAULT_FLAG_WRITE;
 	t->minor = flags & UFFD_PAGEFAULT_FLAG_MINOR;
 	t->wp = flags & UFFD_PAGEFAULT_FLAG_WP;
-	t->granted = t->waited = false;
+	t->granted = t->waited = t->inval_held = false;
+	t->stats = s->stats[x->id];
+	t->folio = -1;
 	t->parked_ns = 0;
 	t->read_ns = now;
 	t->refill = t->installed = false;

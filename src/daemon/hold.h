@@ -14,6 +14,11 @@
 enum task_next hold_begin(struct exec *x, struct task *t,
 			  const struct hold *hold, enum hold_kind kind);
 
+static inline bool hold_has(const struct file *f)
+{
+	return atomic_load_explicit(&f->hold, memory_order_relaxed);
+}
+
 /* The answer to IOMAP or FLUSH is there; from here on it takes its time. */
 static inline enum task_next hold_answer(struct exec *x, struct task *t,
 					 enum hold_kind kind)

@@ -18,19 +18,34 @@
  */
 enum window_folio { FOLIO_UNKNOWN, FOLIO_HUGE, FOLIO_NOHUGE };
 
-static enum window_folio get_folio(const struct task *t)
+/*
+ * Once looked up it is not looked up again: who holds the window's entry is the
+ * only one to change it, and for a refill, which holds none, it is a hint. i_pages
+ * held.
+ */
+static enum window_folio folio_held(struct task *t)
 {
-	struct dax_mapping *mapping = &t->file->mapping;
 	uint64_t pgoff = (t->region->offset + t->addr - t->region->start) >>
 		PAGE_SHIFT;
-	uint8_t *byte, folio = FOLIO_UNKNOWN;
+	uint8_t *byte;
 
-	lock_take(&mapping->i_pages);
-	byte = dax_table_window_byte(&mapping->table, pgoff);
-	if (byte)
-		folio = *byte;
-	lock_release(&mapping->i_pages);
-	return folio;
+	if (t->folio < 0) {
+		byte = dax_table_window_byte(&t->file->mapping.table, pgoff);
+		t->folio = byte ? *byte : FOLIO_UNKNOWN;
+	}
+	return t->folio;
+}
+
+static enum window_folio get_folio(struct task *t)
+{
+	struct dax_mapping *mapping = &t->file->mapping;
+
+	if (t->folio < 0) {
+		lock_take(&mapping->i_pages);
+		folio_held(t);
+		lock_release(&mapping->i_pages);
+	}
+	return t->folio;
 }
 
 static void set_folio(struct task *t, enum window_folio folio)
@@ -38,16 +53,30 @@ static void set_folio(struct task *t, enum window_folio folio)
 	struct dax_mapping *mapping = &t->file->mapping;
 	uint8_t *byte;
 
+	if (t->folio == (int8_t)folio)
+		return;
 	lock_take(&mapping->i_pages);
 	byte = dax_table_window_byte(&mapping->table, t->op.pgoff);
 	if (byte)
 		*byte = folio;
 	lock_release(&mapping->i_pages);
+	t->folio = folio;
 }
 
 bool install_window_full(struct task *t)
 {
 	return get_folio(t) != FOLIO_UNKNOWN;
+}
+
+/* The message says so for a page, what was seen of the window for 2M. */
+bool install_known_present(struct task *t)
+{
+	if (t->file->media->kind != MEDIA_DIRECT)
+		return false;
+	if (!t->op.order)
+		return t->minor && !t->waited;
+	return !dax_is_zero_entry(t->op.entry) &&
+	       folio_held(t) != FOLIO_UNKNOWN;
 }
 
 static bool is_image(const struct task *t)
@@ -79,7 +108,7 @@ static int fill(struct exec *x, struct task *t, uint64_t addr, uint64_t len)
 	uint64_t pos = t->region->offset + (addr - t->region->start);
 
 	if (is_image(t))
-		counter_add(&task_stats(x, t)->fill_bytes, len);
+		counter_add(&t->stats->fill_bytes, len);
 	return m->ops->fill(m, pos, len, t->minor ? 0 : MEDIA_ABSENT);
 }
 
@@ -107,7 +136,7 @@ static int settle(struct exec *x, struct task *t, int err, uint64_t start,
 	case -ENOMEM:
 		return -ENOSPC;
 	}
-	counter_add(&task_stats(x, t)->eagain, 1);
+	counter_add(&t->stats->eagain, 1);
 	exec_wake_later(x, s, t->addr);
 	return -EAGAIN;
 }
@@ -180,14 +209,14 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 		err = uffd_collapse(s->pidfd, head);
 		if (!err) {
 			set_folio(t, FOLIO_HUGE);
-			counter_add(&task_stats(x, t)->huge_bytes, DAX_PMD_SIZE);
+			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
 			uffd_wake(s->uffd, head, DAX_PMD_SIZE);
 			return 0;
 		}
 		if (err != -EAGAIN && err != -ESRCH)
 			set_folio(t, FOLIO_NOHUGE);
 	}
-	counter_add(&task_stats(x, t)->nohuge, 1);
+	counter_add(&t->stats->nohuge, 1);
 	err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
 	if (err == -EFAULT)
 		set_folio(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
@@ -200,7 +229,7 @@ static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
 	struct session *s = t->region->session;
 	int err = 0;
 
-	counter_add(&task_stats(x, t)->nohuge, 1);
+	counter_add(&t->stats->nohuge, 1);
 	if (t->wp)	/* mapped: what is missing is filled when touched */
 		return uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
 					 true);
@@ -230,7 +259,7 @@ static int map_2m(struct exec *x, struct task *t)
 			err = uffd_continue(s->uffd, head, DAX_PMD_SIZE, false,
 					    true, NULL);
 		if (!err)
-			counter_add(&task_stats(x, t)->huge_bytes, DAX_PMD_SIZE);
+			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
 	} else if (is_image(t)) {
 		err = map_2m_image(x, t, head);
 	} else {
@@ -246,7 +275,7 @@ static int map_2m(struct exec *x, struct task *t)
 }
 
 /* Would it block? Then it is a helper's. */
-static bool must_block(const struct task *t, bool pmd)
+static bool must_block(struct task *t, bool pmd)
 {
 	if (is_image(t))
 		return !t->wp && (pmd ? get_folio(t) == FOLIO_UNKNOWN :
@@ -264,8 +293,10 @@ static bool hand_over(struct exec *x, struct task *t, bool pmd)
 		return false;
 	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t))
 		blocks = get_folio(t) == FOLIO_UNKNOWN;
-	if (blocks)
+	if (blocks) {
+		t->folio = -1;
 		pool_submit(x->d->pool, t);
+	}
 	return blocks;
 }
 
@@ -323,7 +354,7 @@ void install_refill(struct exec *x, struct task *t)
 	t->op.pgoff = (r->offset + (t->addr - r->start)) >> PAGE_SHIFT;
 	if (hand_over(x, t, pmd))
 		return;
-	counter_add(&task_stats(x, t)->refill, 1);
+	counter_add(&t->stats->refill, 1);
 	if (install_begin(x, r, t->addr)) {
 		err = pmd ? map_2m(x, t) : map_4k(x, t);
 		install_end(x, r->session);

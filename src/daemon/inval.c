@@ -66,6 +66,16 @@ static enum task_next lock_shared(struct exec *x, struct task *t)
 	}
 }
 
+bool inval_trylock_shared(struct file *f)
+{
+	uint32_t users = atomic_load_explicit(&f->inval_users,
+					      memory_order_relaxed);
+
+	return !(users & EXCL) &&
+	       atomic_compare_exchange_strong(&f->inval_users, &users,
+					      users + 1);
+}
+
 static enum task_next lock_excl(struct exec *x, struct task *t)
 {
 	struct file *f = t->file;

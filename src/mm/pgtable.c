@@ -96,7 +96,8 @@ void pgtable_set_pte(struct pgtable *pt, uint64_t addr, bool write)
 	unsigned int slot = slot_of(addr);
 	uint64_t bit = 1ULL << (slot % 64);
 
-	if (atomic_exchange(&w->pmd, PGT_TABLE) >= PGT_HUGE_R)
+	if (atomic_load(&w->pmd) != PGT_TABLE &&
+	    atomic_exchange(&w->pmd, PGT_TABLE) >= PGT_HUGE_R)
 		clear_all(w);
 	atomic_fetch_or(&w->present[slot / 64], bit);
 	if (write)
