@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "io/guard.h"
@@ -28,6 +29,15 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 		raise(SIGBUS);
 }
 
+static void unblock(sigset_t *old)
+{
+	sigset_t bus;
+
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	pthread_sigmask(SIG_UNBLOCK, &bus, old);
+}
+
 static void install(void)
 {
 	struct sigaction act = {
@@ -42,14 +52,12 @@ static void install(void)
 int guard_run(void (*fn)(void *arg), void *arg)
 {
 	sigjmp_buf here;
-	sigset_t bus, old;
+	sigset_t old;
 	int err;
 
 	pthread_once(&once, install);
 	/* A blocked SIGBUS that an instruction raises kills the process. */
-	sigemptyset(&bus);
-	sigaddset(&bus, SIGBUS);
-	pthread_sigmask(SIG_UNBLOCK, &bus, &old);
+	unblock(&old);
 	err = sigsetjmp(here, 0);
 	if (!err) {
 		landing = &here;
@@ -58,4 +66,25 @@ int guard_run(void (*fn)(void *arg), void *arg)
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -err;
+}
+
+bool guard_peek(const char *byte)
+{
+	static _Thread_local bool unblocked;
+	sigjmp_buf here;
+
+	if (!unblocked) {
+		pthread_once(&once, install);
+		unblock(NULL);
+		unblocked = true;
+	}
+	if (sigsetjmp(here, 0)) {
+		/* The handler was left: its signal is blocked still. */
+		unblock(NULL);
+		return false;
+	}
+	landing = &here;
+	(void)*(const volatile char *)byte;
+	landing = NULL;
+	return true;
 }

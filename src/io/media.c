@@ -143,6 +143,8 @@ static int reopen(int fd, bool *readonly)
 
 bool media_cleared(struct media *m, uint64_t pos)
 {
+	if (m->ops->cleared)
+		return m->ops->cleared(m, pos);
 	return lseek(m->fd, (off_t)pos, SEEK_DATA) == (off_t)pos;
 }
 

@@ -80,6 +80,8 @@ struct media_ops {
 	 * what the memory holds of them is dropped. Blocks.
 	 */
 	int (*punch)(struct media *m, uint64_t pos, uint64_t len);
+	/* media_cleared() at a lower price; may be NULL. */
+	bool (*cleared)(struct media *m, uint64_t pos);
 	void (*close)(struct media *m);
 };
 
@@ -107,7 +109,7 @@ uint64_t media_size(struct media *m);
 /*
  * Is the folio at @pos there, and cleared? COLLAPSE maps one that fallocate()
  * made uncleared (uffd.h); somebody we do not know of may have punched and
- * allocated again. One call of lseek().
+ * allocated again. One call of lseek() where nobody watches the folio yet.
  */
 bool media_cleared(struct media *m, uint64_t pos);
 /*

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/armed.h"
+#include "io/witness.h"
 #include "io/media_impl.h"
 
 #ifndef MADV_POPULATE_READ
@@ -19,6 +20,7 @@
 struct direct {
 	struct media m;
 	struct armed own;	/* the file; allocates single pages */
+	struct witness seen;	/* heads of windows that were cleared */
 };
 
 static struct direct *to_direct(struct media *m)
@@ -204,11 +206,30 @@ static int direct_punch(struct media *m, uint64_t pos, uint64_t len)
 	return 0;
 }
 
+/*
+ * The page at the window's head speaks for all of it: COLLAPSE fails to clear one
+ * huge folio only, which is cleared and leaves the file as a whole. Small folios it
+ * copies, and clears on the way.
+ */
+static bool direct_cleared(struct media *m, uint64_t pos)
+{
+	struct direct *d = to_direct(m);
+
+	if (witness_holds(&d->seen, pos))
+		return true;
+	if (lseek(m->fd, (off_t)pos, SEEK_DATA) != (off_t)pos)
+		return false;
+	if (!m->readonly)
+		witness_watch(&d->seen, pos);
+	return true;
+}
+
 static void direct_close(struct media *m)
 {
 	struct direct *d = to_direct(m);
 
 	armed_exit(&d->own);
+	witness_exit(&d->seen);
 	close(m->fd);
 	free(d);
 }
@@ -222,6 +243,7 @@ static const struct media_ops direct_ops = {
 	.sync = direct_writeback,
 	.resize = direct_resize,
 	.punch = direct_punch,
+	.cleared = direct_cleared,
 	.close = direct_close,
 };
 
@@ -236,6 +258,7 @@ int media_direct_new(struct media **out, const struct media *base, char *why,
 	d->m.ops = &direct_ops;
 	d->m.kind = MEDIA_DIRECT;
 	armed_init(&d->own, d->m.fd);
+	witness_init(&d->seen, d->m.fd);
 	*out = &d->m;
 	return 0;
 }

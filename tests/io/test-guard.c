@@ -34,6 +34,13 @@ static void guard(void **state)
 	assert_int_equal(guard_run(touch_fn, map + PAGE), -EFAULT);
 	assert_int_equal(guard_run(touch_fn, map + PAGE), -EFAULT);
 	assert_int_equal(guard_run(touch_fn, map), 0);
+	assert_true(guard_peek(map));
+	assert_false(guard_peek(map + PAGE));
+	assert_false(guard_peek(map + PAGE));
+	assert_true(guard_peek(map));
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	pthread_sigmask(SIG_BLOCK, &bus, NULL);
 	pthread_sigmask(SIG_BLOCK, NULL, &bus);
 	assert_true(sigismember(&bus, SIGBUS));
 	pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
