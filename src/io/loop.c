@@ -13,8 +13,6 @@
 #include "io/loop.h"
 #include "lib/lock.h"
 
-#define CQE_BATCH 64
-
 enum op_type { OP_POLL = 1, OP_TIMER, OP_DEADLINE };
 
 _Static_assert(sizeof(((struct loop_op *)0)->ts) == sizeof(struct __kernel_timespec),
@@ -250,17 +248,17 @@ static void complete(struct loop *loop, struct loop_op *op, int res, unsigned in
 	op->fn(loop, op, res, last);
 }
 
+/* What overflowed the queue comes with the next wait, which has room then. */
 static void run_completions(struct loop *loop)
 {
-	struct io_uring_cqe *cqe[CQE_BATCH];
-	unsigned int i, nr;
+	struct io_uring_cqe *cqe;
+	unsigned int head, nr = 0;
 
-	while ((nr = io_uring_peek_batch_cqe(&loop->ring, cqe, CQE_BATCH))) {
-		for (i = 0; i < nr; i++)
-			complete(loop, io_uring_cqe_get_data(cqe[i]),
-				 cqe[i]->res, cqe[i]->flags);
-		io_uring_cq_advance(&loop->ring, nr);
+	io_uring_for_each_cqe(&loop->ring, head, cqe) {
+		complete(loop, io_uring_cqe_get_data(cqe), cqe->res, cqe->flags);
+		nr++;
 	}
+	io_uring_cq_advance(&loop->ring, nr);
 }
 
 static void run_messages(struct loop *loop)

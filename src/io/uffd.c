@@ -217,8 +217,9 @@ int uffd_read(int fd, struct uffd_msg *msgs, unsigned int max)
 {
 	ssize_t n;
 
+	/* Not read(2): the C library's is a cancellation point, which costs. */
 	do {
-		n = read(fd, msgs, max * sizeof(*msgs));
+		n = syscall(SYS_read, fd, msgs, max * sizeof(*msgs));
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
