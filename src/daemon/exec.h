@@ -35,6 +35,7 @@ struct exec {
 	unsigned int held;		/* workers: timers of held tasks, hold.c */
 	/* Messages served so far, and faults over; read by others: fs.c. */
 	uint64_t faults, ended;
+	unsigned int reads;		/* that brought messages; wraps */
 };
 
 enum task_kind { TASK_FAULT, TASK_RANGE };

@@ -7,6 +7,11 @@
 #define WINDOW_NS	3000000ull
 /* Fewer faults a window are served better by a worker that wakes at once. */
 #define STORM_FAULTS	60
+/* Of 255. A read that finds something spares a wait; one that does not costs as much. */
+#define FOUND_MIN	100
+#define TRY_EVERY	64
+/* So many in a row; then the others that the worker serves have their turn. */
+#define READS_ON_MAX	64
 #define BACKOFF_MIN_NS	100000000ull
 #define BACKOFF_MAX_NS	10000000000ull
 
@@ -45,9 +50,25 @@ static void end_of_window(struct storm *s, uint64_t ns, uint64_t now)
 void storm_served(struct storm *s, unsigned int n, uint64_t now)
 {
 	s->served += n;
-	if (now - s->since < WINDOW_NS)
+	if (!now || now - s->since < WINDOW_NS)
 		return;
 	end_of_window(s, now - s->since, now);
 	s->since = now;
 	s->served = 0;
+}
+
+bool storm_reads_on(struct storm *s, unsigned int reads)
+{
+	if (reads >= READS_ON_MAX)
+		return false;
+	if (s->found >= FOUND_MIN || ++s->skipped == TRY_EVERY) {
+		s->skipped = 0;
+		return true;
+	}
+	return false;
+}
+
+void storm_read(struct storm *s, bool found)
+{
+	s->found += ((found ? 255 : 0) - s->found) / 8;
 }

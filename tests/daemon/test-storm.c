@@ -68,11 +68,44 @@ static void backs_off(void **state)
 	assert_in_range(times, 2, 10);
 }
 
+/* Of @times it might read on, how often does it, if one in @every finds something? */
+static unsigned int read_on(struct storm *s, unsigned int times,
+			    unsigned int every)
+{
+	unsigned int made = 0;
+
+	while (times--) {
+		if (!storm_reads_on(s, 1))
+			continue;
+		made++;
+		storm_read(s, !(made % every));
+	}
+	return made;
+}
+
+static void reads_on_while_it_pays(void **state)
+{
+	struct storm s;
+
+	start(&s);
+	/* It finds out by itself. */
+	assert_in_range(read_on(&s, 100, 1), 1, 2);
+	read_on(&s, 1000, 1);
+	assert_int_equal(read_on(&s, 1000, 1), 1000);
+	/* The others that the worker serves are not forgotten. */
+	assert_true(storm_reads_on(&s, 10));
+	assert_false(storm_reads_on(&s, 1000));
+	/* Hardly ever: few are made, but it is tried again. */
+	read_on(&s, 100, 1000);
+	assert_in_range(read_on(&s, 6400, 1000), 50, 120);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_and_goes),
 		cmocka_unit_test(backs_off),
+		cmocka_unit_test(reads_on_while_it_pays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
