@@ -37,6 +37,7 @@ void dax_wake_entry(struct dax_op *op, dax_entry_t entry, enum dax_wake_mode mod
 
 	if (list_empty(&op->mapping->sleepers))
 		return;
+	op->mapping->unsettled = true;
 	key.mapping = op->mapping;
 	key.entry_start = dax_entry_start(op, entry);
 	op->note.key = key.entry_start;
@@ -96,8 +97,10 @@ static bool dax_woken(struct dax_op *op)
 	if (!op->waiter.asleep)
 		return false;
 	dax_wait_finish(&op->waiter);
-	op->woken_once = true;
-	counter_add(&op->stats->rescued, op->waiter.stranded);
+	/* A kick is no wake: it was nobody's, and rescues nobody. */
+	op->woken_once = !op->waiter.kicked;
+	counter_add(&op->stats->rescued,
+		    op->waiter.stranded && !op->waiter.kicked);
 	return true;
 }
 

@@ -168,6 +168,7 @@ struct dax_mapping {
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
 	struct list_head sleepers;	/* waiters from PARK to their next step */
 	unsigned int wakes_pending;	/* unlocked, the wake is the next step */
+	bool unsettled;		/* see dax_find_stranded() */
 	void *driver;			/* the driver's own */
 };
 
@@ -308,6 +309,37 @@ bool dax_op_cancel(struct dax_op *op);
 unsigned int dax_count_stranded(struct dax_mapping *mapping,
 				struct dax_stats *stats);
 
+/*
+ * The same for a driver that wants to know who: counts nothing, and calls @fn for
+ * each sleeper that is found stranded for the first time in this sleep. @fn must
+ * leave the queues alone.
+ *
+ * mapping->unsettled is set by the steps that can change what this finds: one
+ * that parks, one that was asleep, one that unlocks, removes or wakes while
+ * others sleep. This clears it, unless a wake is owed: the step that pays sets it
+ * again. Who calls this after each step that left it set misses nobody, at the
+ * cost of a look at a bool where nobody sleeps.
+ */
+typedef void dax_stranded_fn(struct dax_op *op, void *arg);
+unsigned int dax_find_stranded(struct dax_mapping *mapping, dax_stranded_fn *fn,
+			       void *arg);
+
+/*
+ * Hands a parked operation back as a wake would, though nobody has woken it: for
+ * a driver that does not want a stranded sleeper to stay asleep. It is on @woken
+ * then, by waiter.link, and has to be stepped: it looks up again, and parks again
+ * if it must. It has consumed no wake and owes none. False: it is not asleep, or
+ * a wake was first. i_pages held.
+ */
+bool dax_op_kick(struct dax_op *op, struct list_head *woken);
+
+/*
+ * The key that releasing the entry at @first wakes: what a sleeper that is not
+ * stranded by it sleeps on. No lock.
+ */
+uint64_t dax_unlock_key(const struct dax_mapping *mapping, uint64_t first,
+			unsigned int order);
+
 static inline struct dax_op *dax_waiter_op(struct dax_waiter *w)
 {
 	return container_of(w, struct dax_op, waiter);
@@ -316,6 +348,7 @@ static inline struct dax_op *dax_waiter_op(struct dax_waiter *w)
 /* Names for logs and traces; static strings. */
 const char *dax_verb_name(enum dax_verb verb);
 const char *dax_fallback_name(enum dax_fallback reason);	/* "colour", ... */
+const char *dax_kind_name(enum dax_op_kind kind);		/* "fault", ... */
 const char *dax_step_name(const struct dax_op *op);
 
 /*

@@ -130,6 +130,16 @@ bool dax_op_cancel(struct dax_op *op)
 	return true;
 }
 
+bool dax_op_kick(struct dax_op *op, struct list_head *woken)
+{
+	if (!op->waiter.asleep ||
+	    !dax_wait_cancel(op->mapping->waits, &op->waiter))
+		return false;
+	op->waiter.kicked = true;
+	list_add_tail(&op->waiter.link, woken);
+	return true;
+}
+
 enum dax_verb step_cancelled(struct dax_op *op)
 {
 	op->result = DAX_FAULT_RETRY;
@@ -188,6 +198,22 @@ const char *dax_fallback_name(enum dax_fallback reason)
 	};
 
 	return names[reason];
+}
+
+const char *dax_kind_name(enum dax_op_kind kind)
+{
+	static const char *const names[] = {
+		[DAX_OP_FAULT] = "fault",
+		[DAX_OP_MKWRITE] = "mkwrite",
+		[DAX_OP_WRITEBACK] = "writeback",
+		[DAX_OP_INVALIDATE] = "invalidate",
+		[DAX_OP_DELETE] = "delete",
+		[DAX_OP_DELETE_RANGE] = "delete-range",
+		[DAX_OP_LAYOUT_BUSY] = "layout-busy",
+		[DAX_OP_LOCK_ENTRY] = "lock-entry",
+	};
+
+	return names[kind];
 }
 
 const char *dax_step_name(const struct dax_op *op)

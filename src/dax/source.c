@@ -25,34 +25,78 @@ static bool locked_source(const struct dax_mapping *mapping, uint64_t key)
 	return false;
 }
 
-/* Was somebody woken by @key who has not looked up again yet? */
+/*
+ * Was somebody woken by @key who has not looked up again yet? Who was kicked out
+ * of its queue has consumed no wake.
+ */
 static bool woken_source(const struct dax_mapping *mapping, uint64_t key)
 {
 	const struct dax_waiter *w;
 
 	list_for_each(w, &mapping->sleepers, sleeper)
-		if (!w->queued && w->key.entry_start == key)
+		if (!w->queued && !w->kicked && w->key.entry_start == key)
 			return true;
 	return false;
+}
+
+/* How many have been woken and did not look up yet: mostly nobody. */
+static unsigned int nr_woken(const struct dax_mapping *mapping)
+{
+	const struct dax_waiter *w;
+	unsigned int n = 0;
+
+	list_for_each(w, &mapping->sleepers, sleeper)
+		n += !w->queued && !w->kicked;
+	return n;
+}
+
+unsigned int dax_find_stranded(struct dax_mapping *mapping, dax_stranded_fn *fn,
+			       void *arg)
+{
+	unsigned int n = 0, woken = nr_woken(mapping);
+	uint64_t key, last = UINT64_MAX;
+	bool source = false;
+	struct dax_waiter *w;
+
+	if (mapping->wakes_pending)
+		return 0;
+	mapping->unsettled = false;
+	list_for_each(w, &mapping->sleepers, sleeper) {
+		if (!w->queued)
+			continue;
+		/* Many often sleep on one key. */
+		key = w->key.entry_start;
+		if (key != last)
+			source = locked_source(mapping, key) ||
+				 (woken && woken_source(mapping, key));
+		last = key;
+		if (source)
+			continue;
+		n++;
+		if (!w->stranded)
+			fn(dax_waiter_op(w), arg);
+		w->stranded = true;
+	}
+	return n;
+}
+
+static void count(struct dax_op *op, void *arg)
+{
+	struct dax_stats *stats = arg;
+
+	counter_add(&stats->stranded, 1);
 }
 
 unsigned int dax_count_stranded(struct dax_mapping *mapping,
 				struct dax_stats *stats)
 {
-	unsigned int n = 0;
-	struct dax_waiter *w;
+	return dax_find_stranded(mapping, count, stats);
+}
 
-	if (mapping->wakes_pending)
-		return 0;
-	list_for_each(w, &mapping->sleepers, sleeper) {
-		uint64_t key = w->key.entry_start;
-
-		if (!w->queued || locked_source(mapping, key) ||
-		    woken_source(mapping, key))
-			continue;
-		n++;
-		counter_add(&stats->stranded, !w->stranded);
-		w->stranded = true;
-	}
-	return n;
+uint64_t dax_unlock_key(const struct dax_mapping *mapping, uint64_t first,
+			unsigned int order)
+{
+	if (order || mapping->proto->keymode == KEY_ALL2M)
+		return first & ~PG_PMD_COLOUR;
+	return first;
 }

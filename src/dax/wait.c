@@ -60,7 +60,9 @@ void dax_wait_sleep(struct dax_wait_table *table, struct dax_waiter *w)
 	w->asleep = true;
 	w->released = false;
 	w->stranded = false;
+	w->kicked = false;
 	list_add_tail(&w->sleeper, &w->key.mapping->sleepers);
+	w->key.mapping->unsettled = true;
 	lock_take(&q->lock);
 	w->queued = true;
 	if (w->exclusive)
@@ -76,6 +78,7 @@ void dax_wait_finish(struct dax_waiter *w)
 	assert(w->asleep && !w->queued);
 	w->asleep = false;
 	list_del(&w->sleeper);
+	w->key.mapping->unsettled = true;
 }
 
 bool dax_wait_cancel(struct dax_wait_table *table, struct dax_waiter *w)
@@ -144,6 +147,7 @@ void dax_wait_note_release(struct dax_mapping *mapping, uint64_t first,
 {
 	struct dax_waiter *w;
 
+	mapping->unsettled = true;
 	list_for_each(w, &mapping->sleepers, sleeper)
 		if (w->blocker == first && w->blocker_order == order)
 			w->released = true;

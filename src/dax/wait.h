@@ -53,6 +53,7 @@ struct dax_waiter {
 	bool asleep;		/* from PARK to its next step: i_pages */
 	bool released;		/* the blocker was unlocked since: i_pages */
 	bool stranded;		/* its key was seen without a source: i_pages */
+	bool kicked;		/* out of its queue by dax_op_kick(): i_pages */
 };
 
 struct dax_wait_queue {

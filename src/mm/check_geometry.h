@@ -19,11 +19,13 @@
 #define  check_
 #define dax_count_stranded check_dax_count_stranded
 #define dax_fallback_name check_dax_fallback_name
+#define dax_find_stranded check_dax_find_stranded
 #define dax_finish check_dax_finish
 #define dax_fs_lock check_dax_fs_lock
 #define dax_insert_entry check_dax_insert_entry
 #define dax_insert_unmaps check_dax_insert_unmaps
 #define dax_invalidate_entry check_dax_invalidate_entry
+#define dax_kind_name check_dax_kind_name
 #define dax_lock_entry check_dax_lock_entry
 #define dax_mapping_exit check_dax_mapping_exit
 #define dax_mapping_init check_dax_mapping_init
@@ -31,6 +33,7 @@
 #define dax_op_init_fault check_dax_op_init_fault
 #define dax_op_init_mkwrite check_dax_op_init_mkwrite
 #define dax_op_init_range check_dax_op_init_range
+#define dax_op_kick check_dax_op_kick
 #define dax_op_step check_dax_op_step
 #define dax_protocol_find check_dax_protocol_find
 #define dax_protocol_nth check_dax_protocol_nth
@@ -54,6 +57,7 @@
 #define dax_table_verify_at check_dax_table_verify_at
 #define dax_table_window_byte check_dax_table_window_byte
 #define dax_unlock_entry check_dax_unlock_entry
+#define dax_unlock_key check_dax_unlock_key
 #define dax_verb_name check_dax_verb_name
 #define dax_verify check_dax_verify
 #define dax_wait_cancel check_dax_wait_cancel

@@ -28,7 +28,7 @@ for field in $(sed -n '/^struct dax_protocol {/,/^}/s/^	.*[ *]\([a-z_0-9]*\);.*/
 done
 for f in $(sed -nE 's/^[a-z].*[ *]((dax|grab|get|put)_[a-z_]+)\(.*/\1/p' \
 		src/dax/dax.h src/dax/table.h src/dax/wait.h src/dax/protocol.h \
-		src/dax/dax_int.h | grep -vE 'dax_(ask|ask_pages|fault_write|step_fn)$'); do
+		src/dax/dax_int.h | grep -vE 'dax_(ask|ask_pages|fault_write|step_fn|stranded_fn)$'); do
 	need locking.md "$f()"
 done
 n=$(sed -n '/^enum {/,/^}/p' src/dax/verify.c | grep -c 'INV_')
