@@ -153,7 +153,7 @@ expect () {
 expect_faults () {
 	expect faults.total -gt 0
 	expect unknown -eq 0
-	test -z "$(summary lost_wakeups)" || expect lost_wakeups -eq 0
+	expect lost_wakeups -eq 0
 }
 
 expect_pmd () {

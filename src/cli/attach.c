@@ -16,10 +16,13 @@
 /* "--pmem DIR"... and the choices that were made; the caller frees it. */
 static char **daemon_options(const struct run_options *o)
 {
-	static const char pmem[] = "--pmem", track[] = "--track",
+	static const char pmem[] = "--pmem", lost[] = "--on-lost-wakeup",
+			  kick[] = "kick", track[] = "--track",
 			  media[] = "--media", trace[] = "--trace",
 			  trace_size[] = "--trace-size", verbose[] = "--verbose";
 	const struct { const char *option, *value; } choices[] = {
+		/* A run is to end, whatever its protocol. */
+		{ lost, o->on_lost ? o->on_lost : kick },
 		{ track, o->track },
 		{ media, o->media },
 		{ trace, o->trace },

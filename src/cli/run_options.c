@@ -14,6 +14,7 @@ static const struct option long_options[] = {
 	{ "daemon", required_argument, NULL, 'd' },
 	{ "protocol", required_argument, NULL, 'P' },
 	{ "hold", required_argument, NULL, 'H' },
+	{ "on-lost-wakeup", required_argument, NULL, 'L' },
 	{ "track", required_argument, NULL, 't' },
 	{ "media", required_argument, NULL, 'm' },
 	{ "mmap-lock", required_argument, NULL, 'l' },
@@ -40,6 +41,9 @@ static void help(void)
 	      "                    files GLOB\n"
 	      "  --hold [GLOB:]KIND=TIME[,...]\n"
 	      "                    how long the medium takes; KIND: alloc, read or flush\n"
+	      "  --on-lost-wakeup ACTION\n"
+	      "                    report, kick (default) or kill: what is done about a fault\n"
+	      "                    that nobody is left to wake\n"
 	      "  --track MODE      fast: huge mappings, no fault for a write after a read\n"
 	      "  --media KIND      auto, direct (tmpfs, hugetlbfs) or image (any file system)\n"
 	      "  --mmap-lock KIND  kernel: a fault that waits keeps mmap() and the like waiting,\n"
@@ -128,6 +132,9 @@ static int one_option(struct run_options *o, int c, char *arg)
 		return -1;
 	case 'P':
 		return add_rule(o, "--protocol", arg);
+	case 'L':
+		o->on_lost = arg;
+		return -1;
 	case 'H':
 		return add_rule(o, "--hold", arg);
 	case 't':
@@ -183,10 +190,10 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	if (optind == argc)
 		return usage_error("run", "no program to run");
 	o->cmd = argv + optind;
-	if (o->daemon && (o->nr_rules || o->track || o->media || o->trace ||
-			  o->trace_size))
-		return usage_error("run", "--protocol, --hold, --track, --media and "
-				   "--trace are the daemon's: not with --daemon");
+	if (o->daemon && (o->nr_rules || o->on_lost || o->track || o->media ||
+			  o->trace || o->trace_size))
+		return usage_error("run", "--protocol, --hold, --on-lost-wakeup, --track, "
+				   "--media and --trace are the daemon's: not with --daemon");
 	return o->nr_dirs ? -1 : dirs_from_env(o);
 }
 

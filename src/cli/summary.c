@@ -72,6 +72,17 @@ static void size(const json_t *summary, const char *name, const char *label,
 			label);
 }
 
+/* What there is to say of a safe protocol is that there is nothing to say. */
+static void lost(const json_t *s, FILE *out)
+{
+	json_int_t n = json_number(s, "lost_wakeups");
+
+	if (n)
+		fprintf(out, COUNT "lost wakeups; rescued %" JSON_INTEGER_FORMAT
+			", kicked %" JSON_INTEGER_FORMAT "\n", n,
+			json_number(s, "rescued"), json_number(s, "kicked"));
+}
+
 static void quantiles(const json_t *o, const char *label, FILE *out)
 {
 	char p50[24], p99[24], max[24];
@@ -134,6 +145,7 @@ void print_summary(const json_t *s, FILE *out)
 	count(s, "result.cow", "private copies", out);
 	count(s, "waits", "waits", out);
 	group(s, "wakes", "wakes", out);
+	lost(s, out);
 	quantiles(json_object_get(latency, "pte"), "4K latency", out);
 	quantiles(json_object_get(latency, "pmd"), "2M latency", out);
 	quantiles(json_object_get(s, "stall_ns"), "stall", out);

@@ -73,6 +73,8 @@ struct file {
 	uint64_t table_size;
 	const struct hold *_Atomic hold;	/* one of udaxd.holds; NULL: none */
 	_Atomic uint64_t held[HOLD_NR];	/* holds so far */
+	uint64_t lost;			/* i_pages: sleeps that were stranded */
+	bool lost_told;			/* i_pages: in full, once */
 	struct fs_client *fs;		/* who knows its extents; NULL: the medium */
 	struct lock lock;		/* LOCK_RANK_FILE: the fields below */
 	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
@@ -176,6 +178,14 @@ struct udaxd {
 	unsigned int nr_execs;
 	struct control *control;
 	struct trace *trace;		/* NULL: off; trace.h */
+	/* Lost wakeups, detect.c. */
+	_Atomic enum udaxd_lost on_lost;
+	atomic_bool lost;		/* there was one */
+	struct lock lost_lock;		/* LOCK_RANK_LEAF: the three below */
+	uint64_t lost_since, lost_untold;
+	unsigned int lost_reports;
+	struct loop_msg release_msg;
+	atomic_bool release_posted;
 	int listen;			/* data socket */
 	int dev;			/* /dev/userfaultfd or -1 */
 	uint64_t uffd_features;		/* of this kernel */

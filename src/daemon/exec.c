@@ -12,6 +12,7 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
+#include "daemon/detect.h"
 #include "daemon/hold.h"
 
 /* Spare tasks an executor starts with; it keeps at most SPARE_MAX. */
@@ -63,6 +64,10 @@ struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block)
 	list_init(&x->ready);
 	list_init(&x->ready_tasks);
 	list_init(&x->free);
+	if (detect_init(x)) {
+		free(x);
+		return NULL;
+	}
 	while (x->nr_free < SPARE_MIN) {
 		struct task *t = exec_malloc(x, sizeof(*t));
 
@@ -80,6 +85,7 @@ void exec_free(struct exec *x)
 
 	list_for_each_safe(t, n, &x->free, link)
 		free(t);
+	detect_exit(x);
 	free(x);
 }
 
@@ -109,8 +115,9 @@ void task_free(struct exec *x, struct task *t)
 
 struct fault_stats *task_stats(struct exec *x, struct task *t)
 {
-	return t->kind == TASK_FAULT ? t->region->session->stats[x->id] :
-		&x->own;
+	if (t->kind == TASK_FAULT)
+		return t->region->session->stats[x->id];
+	return t->owner ? t->owner->stats[x->id] : &x->own;
 }
 
 /*
@@ -165,6 +172,7 @@ static enum dax_verb step(struct exec *x, struct task *t)
 {
 	struct dax_mapping *mapping = t->op.mapping;
 	enum dax_verb verb;
+	bool lost;
 
 	t->op.stats = &t->stats->dax;
 	lock_take(&mapping->i_pages);
@@ -178,7 +186,10 @@ static enum dax_verb step(struct exec *x, struct task *t)
 			t->parked_ns = now_ns();
 	}
 	list_splice_tail(&t->op.woken, &x->ready);
+	lost = mapping->unsettled && detect(x, t->file);
 	lock_release(&mapping->i_pages);
+	if (lost)
+		detect_report(x);
 	return verb;
 }
 

@@ -20,6 +20,7 @@ struct exec {
 	unsigned int arena;		/* jemalloc's, for what it allocates */
 	_Atomic(struct session *) installing;	/* read by others: bracket.c */
 	struct list_head ready;		/* dax_waiter.link: woken operations */
+	struct report *report;		/* detect.c */
 	struct list_head ready_tasks;	/* task.link: let in by an invalidate lock */
 	struct list_head free;		/* task.link: spare tasks */
 	unsigned int nr_free;
@@ -78,6 +79,7 @@ struct task {
 	bool installed;			/* MAP has seen to the thread */
 
 	/* TASK_RANGE: holds a reference of @file */
+	struct session *owner;		/* who asked, alive as long as this; NULL: udaxd */
 	void (*done)(struct exec *x, struct task *t);
 	bool shared;			/* holds the invalidate lock shared all the time */
 	/* With the invalidate lock just taken; AWAY: submits the task again. */

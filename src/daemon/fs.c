@@ -258,6 +258,7 @@ static int do_range(struct session *s, const struct udax_msg *m,
 	if (atomic_load(&ff->locked))
 		t->op.flags |= DAX_FAULT_FLAG_INVAL_LOCKED;
 	t->done = request_task_done;
+	t->owner = s;
 	t->arg = q;
 	pool_submit(s->d->pool, t);
 	return 0;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon/control.h"
+#include "daemon/detect.h"
 #include "lib/sock.h"
 
 #define EXIT_CANNOT 77	/* this machine cannot serve faults */
@@ -198,6 +199,7 @@ static void stop(struct udaxd *d)
 
 	atomic_store(&d->stopping, true);
 	end_sessions(d, true);
+	detect_release(d);
 	/* Written to by each session and file that goes. */
 	while (!all_gone(d)) {
 		if (poll(&p, 1, -1) == 1 &&
@@ -256,6 +258,8 @@ int main(int argc, char **argv)
 	d->opt.holds = NULL;
 	d->started_ns = now_ns();
 	lock_init(&d->lock, LOCK_RANK_DAEMON, "daemon");
+	lock_init(&d->lost_lock, LOCK_RANK_LEAF, "lost wakeups");
+	atomic_init(&d->on_lost, d->opt.on_lost);
 	list_init(&d->sessions);
 	list_init(&d->files);
 	list_init(&d->groups);

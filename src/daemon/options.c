@@ -51,11 +51,22 @@ static const char *const media_names[] = {
 	[MEDIA_CHOICE_IMAGE] = "image",
 };
 
+static const char *const lost_names[] = {
+	[LOST_REPORT] = "report",
+	[LOST_KICK] = "kick",
+	[LOST_KILL] = "kill",
+};
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 const char *udaxd_track_name(enum udaxd_track track)
 {
 	return track_names[track];
+}
+
+const char *udaxd_lost_name(enum udaxd_lost lost)
+{
+	return lost_names[lost];
 }
 
 const char *udaxd_media_name(enum udaxd_media media)
@@ -84,6 +95,11 @@ static int choice(const char *name, const char *const *names, int nr)
 		if (!strcmp(name, names[i]))
 			return i;
 	return -1;
+}
+
+int udaxd_lost_find(const char *name)
+{
+	return choice(name, lost_names, ARRAY_SIZE(lost_names));
 }
 
 static int usage(const char *option, const char *value, const char *why)
@@ -193,6 +209,13 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 		return add_protocol(o, arg);
 	case OPTION_HOLD:
 		return add_hold(o, arg);
+	case OPTION_ON_LOST_WAKEUP:
+		i = udaxd_lost_find(arg);
+		if (i < 0)
+			return usage("on-lost-wakeup", arg,
+				     "none of report, kick, kill");
+		o->on_lost = i;
+		return -1;
 	case OPTION_TRACK:
 		i = choice(arg, track_names, ARRAY_SIZE(track_names));
 		if (i < 0)
@@ -318,6 +341,7 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 			o->protocols.rules[i].proto->name);
 	for (unsigned int i = 0; o->holds && i < o->holds->nr; i++)
 		fprintf(out, "hold=%s\n", o->holds->rules[i].text);
+	fprintf(out, "on-lost-wakeup=%s\n", udaxd_lost_name(o->on_lost));
 	fprintf(out, "track=%s\n", udaxd_track_name(o->track));
 	fprintf(out, "media=%s\n", udaxd_media_name(o->media));
 	fprintf(out, "trace=%s\n", o->trace ? o->trace : "");

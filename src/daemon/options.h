@@ -16,6 +16,9 @@
 /* How stores are seen: by the faults of what is not mapped, and no others. */
 enum udaxd_track { TRACK_FAST };
 
+/* What is done about a fault that nobody is left to wake. */
+enum udaxd_lost { LOST_REPORT, LOST_KICK, LOST_KILL };
+
 enum udaxd_media { MEDIA_CHOICE_AUTO, MEDIA_CHOICE_DIRECT, MEDIA_CHOICE_IMAGE };
 
 #define UDAXD_OPTIONS_MAX_THREADS 1024
@@ -28,6 +31,7 @@ struct udaxd_options {
 	unsigned int helpers;
 	struct protocol_rules protocols;
 	struct hold_rules *holds;	/* NULL: none; handed over to udaxd.holds */
+	enum udaxd_lost on_lost;
 	enum udaxd_track track;
 	enum udaxd_media media;
 	char *trace;			/* NULL: none */
@@ -51,5 +55,8 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out);
 
 const char *udaxd_track_name(enum udaxd_track track);
 const char *udaxd_media_name(enum udaxd_media media);
+const char *udaxd_lost_name(enum udaxd_lost lost);
+/* -1: there is none of that name. */
+int udaxd_lost_find(const char *name);
 
 #endif

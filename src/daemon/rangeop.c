@@ -116,6 +116,7 @@ static void request_writeback(struct request *q, struct file *f, uint64_t first,
 		return;
 	}
 	t->done = request_task_done;
+	t->owner = q->session;
 	t->arg = q;
 	atomic_fetch_add(&q->pending, 1);
 	pool_submit(d->pool, t);
@@ -235,6 +236,7 @@ static void write_edge(struct exec *x, struct task *parent, uint64_t page)
 	}
 	t->shared = false;	/* the parent holds the lock */
 	t->done = edge_done;
+	t->owner = parent->owner;
 	t->arg = parent;
 	atomic_fetch_add(&o->edges, 1);
 	pool_submit(x->d->pool, t);
@@ -324,6 +326,7 @@ static void request_fileop(struct request *q, struct file *f,
 		return;
 	}
 	t->done = fileop_done;
+	t->owner = q->session;
 	t->prepare = fileop_prepare;
 	t->locked = fileop_locked;
 	t->arg = o;

@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/detect.h"
+
 /* Every poller of a userfaultfd is woken by every fault: few are enough. */
 #define UFFD_READERS_MAX 4
 
@@ -275,6 +277,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 	bracket_release(s);
 	mmap_lock_let_in(s->home->x, s);
 	region_ref_put(&removed);
+	detect_release(s->d);
 	session_put(s);
 }
 

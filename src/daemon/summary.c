@@ -96,6 +96,9 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 	err |= json_object_set_new(o, "result", results(s));
 	err |= set(o, "waits", s->dax.waits);
 	err |= json_object_set_new(o, "wakes", wakes(&s->dax));
+	err |= set(o, "lost_wakeups", s->dax.stranded);
+	err |= set(o, "rescued", s->dax.rescued);
+	err |= set(o, "kicked", s->kicked);
 	latency = json_object();
 	err |= set_quantiles(latency, "pte", &s->lat_pte);
 	err |= set_quantiles(latency, "pmd", &s->lat_pmd);

@@ -89,7 +89,7 @@ run 0 -q --json "$scratch/j" --protocol 616 --track fast --media direct -v -- tr
 "$python" -c 'import json, sys; assert json.load(sys.stdin)["faults"]["pmd"] == 1' \
 	<"$scratch/j" || fail "--json FILE"
 tr '\n' ' ' <"$scratch/argv" |
-	grep -q -e '--protocol 616 --track fast --media direct --verbose' ||
+	grep -q -e '--protocol 616 --on-lost-wakeup kick --track fast --media direct --verbose' ||
 	fail "options: $(cat "$scratch/argv")"
 run 125 -q --json /dev/full -- sh -c 'exit 9'
 says 'cannot write'

@@ -64,6 +64,7 @@ static void test_defaults(void **state)
 	assert_true(o.helpers > 0);
 	assert_ptr_equal(o.protocols.normal, protocols);
 	assert_null(o.holds);
+	assert_int_equal(o.on_lost, LOST_REPORT);
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_AUTO);
 	assert_int_equal(o.ready_fd, -1);
@@ -82,7 +83,8 @@ static void test_all(void **state)
 			       "--pmem", "/dev/../dev", "--workers", "3",
 			       "--helpers=5", "--protocol", "616", "--hold",
 			       "alloc=5us", "--hold=f:read=1us",
-			       "--protocol=*.db:616", "--track",
+			       "--protocol=*.db:616", "--on-lost-wakeup",
+			       "kill", "--track",
 			       "fast", "--media", "image", "--ready-fd", number,
 			       "--exit-with-keeper", "--verbose", NULL), -1);
 	assert_string_equal(o.socket, "/t");
@@ -93,6 +95,7 @@ static void test_all(void **state)
 	assert_int_equal(o.helpers, 5);
 	assert_int_equal(o.protocols.nr, 1);
 	assert_int_equal(o.holds->nr, 2);
+	assert_int_equal(o.on_lost, LOST_KILL);
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_IMAGE);
 	assert_int_equal(o.ready_fd, fd);
@@ -110,7 +113,8 @@ static void test_refused(void **state)
 		{ "--workers", "0" }, { "--workers", "x" },
 		{ "--workers", "99999" }, { "--helpers", "-1" },
 		{ "--protocol", "nonsense" }, { "--protocol", "f:nonsense" },
-		{ "--hold", "alloc=5" }, { "--track", "exact" },
+		{ "--hold", "alloc=5" },
+		{ "--on-lost-wakeup", "ignore" }, { "--track", "exact" },
 		{ "--media", "tape" }, { "--ready-fd", "987" },
 		{ "--ready-fd", "no" }, { "--socket", "" },
 		{ "--frobnicate", "x" }, { "word", NULL },

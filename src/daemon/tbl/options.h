@@ -9,6 +9,7 @@ X(WORKERS, "workers", "N", "worker threads (default: one a CPU of the affinity m
 X(HELPERS, "helpers", "N", "threads for work that blocks (default: 2)")
 X(PROTOCOL, "protocol", "[GLOB:]NAME", "fault protocol (default: 616), or that of files GLOB")
 X(HOLD, "hold", "RULE", "[GLOB:]alloc|read|flush=TIME[,...]: how long media take")
+X(ON_LOST_WAKEUP, "on-lost-wakeup", "ACTION", "report (default), kick or kill: a fault nobody will wake")
 X(TRACK, "track", "MODE", "fast: huge mappings, no fault for a write after a read")
 X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
 X(TRACE, "trace", "FILE", "write a trace of what happens to FILE (udax-script(1))")
