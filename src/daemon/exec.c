@@ -350,8 +350,13 @@ void exec_wake_later(struct exec *x, struct session *s, uint64_t addr)
 
 static void stall_over(struct exec *x, struct task *t)
 {
-	hist_add(&t->stats->stall, now_ns() - t->parked_ns);
+	uint64_t ns = now_ns() - t->parked_ns;
+	bool large = t->op.order, on_large = t->op.waiter.blocker_order;
+
+	hist_add(&t->stats->stall, ns);
+	hist_add(&t->stats->stall_by[large][on_large], ns);
 	t->parked_ns = 0;
+	t->pmd_waited_pte |= large && !on_large;
 }
 
 /*

@@ -65,6 +65,7 @@ struct task {
 	bool waited;			/* has been parked */
 	bool inval_held;		/* TASK_FAULT: to be released at the end */
 	int8_t folio;			/* install.c: of the window, -1: not looked up */
+	bool pmd_waited_pte;		/* a 2M fault: has waited for a 4K entry */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
 	struct task_trace trace;	/* nobody else's; set only when tracing */
 	struct fault_stats *stats;	/* task_stats() of who runs it */

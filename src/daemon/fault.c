@@ -118,6 +118,7 @@ void fault_done(struct exec *x, struct task *t)
 	count_result(st, t->op.result);
 	if (t->op.result & DAX_FAULT_FALLBACK) {
 		counter_add(&st->fallback[t->op.reason], 1);
+		t->pmd_waited_pte = false;
 		if (t->op.order) {
 			start_op(t, 0);
 			trace_attempt(x, t);
@@ -131,6 +132,8 @@ void fault_done(struct exec *x, struct task *t)
 		install_sigbus(x, t);
 	else if (!t->installed)	/* the page table has changed: look again */
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
+	if (t->pmd_waited_pte && t->op.result == DAX_FAULT_NOPAGE)
+		counter_add(&st->useful_waits, 1);
 	count_done(x, t);
 	task_free(x, t);
 	mmap_lock_fault_end(x, r->session);
@@ -210,7 +213,7 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->write = flags & UFFD_PAGEFAULT_FLAG_WRITE;
 	t->minor = flags & UFFD_PAGEFAULT_FLAG_MINOR;
 	t->wp = flags & UFFD_PAGEFAULT_FLAG_WP;
-	t->granted = t->waited = t->inval_held = false;
+	t->granted = t->waited = t->inval_held = t->pmd_waited_pte = false;
 	t->stats = s->stats[x->id];
 	t->folio = -1;
 	t->parked_ns = 0;

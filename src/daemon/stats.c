@@ -41,4 +41,7 @@ void fault_stats_add(struct fault_stats *into, const struct fault_stats *from)
 	hist_merge(&into->stall, &from->stall);
 	hist_merge(&into->mmap_wait, &from->mmap_wait);
 	counter_max(&into->mmap_queue, counter_read(&from->mmap_queue));
+	for (int i = 0; i < 4; i++)
+		hist_merge(&into->stall_by[i / 2][i % 2],
+			   &from->stall_by[i / 2][i % 2]);
 }

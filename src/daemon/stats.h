@@ -26,6 +26,7 @@
 	X(dropped)	/* messages dropped: the mapping was changing or gone */ \
 	X(eagain)	/* resolves that raced and were left to the refault */ \
 	X(unknown)	/* messages for an address no region covers */ \
+	X(useful_waits)	/* 2M faults that waited for a 4K entry and mapped 2M */ \
 	X(huge_bytes)	/* mapped by PMDs */ \
 	X(writeback_bytes) X(fill_bytes) \
 	X(mmap_writes)		/* emulated mmap_lock: taken for write */ \
@@ -42,6 +43,8 @@ struct fault_stats {
 	struct hist stall;		/* first PARK to lock or FALLBACK, ns */
 	struct hist mmap_wait;		/* of both kinds of waits for it, ns */
 	uint64_t mmap_queue;		/* the longest queue for it */
+	/* The same, by size: [a 2M fault waited][for a 2M entry]. */
+	struct hist stall_by[2][2];
 };
 
 /* @into += @from, every field. The caller owns @into, or holds its lock. */

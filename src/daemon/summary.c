@@ -54,10 +54,13 @@ static json_t *results(const struct fault_stats *s)
 
 static json_t *wakes(const struct dax_stats *d)
 {
-	return json_pack("{s:I,s:I,s:I,s:I}",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
 			 "next", (json_int_t)d->wakes_next,
 			 "all", (json_int_t)d->wakes_all,
+			 "woken", (json_int_t)d->woken,
+			 "scanned", (json_int_t)d->scanned,
 			 "misdirected", (json_int_t)d->misdirected,
+			 "barged", (json_int_t)d->barged,
 			 "useless", (json_int_t)d->useless);
 }
 
@@ -77,6 +80,35 @@ static int set_mmap_lock(json_t *o, const struct fault_stats *s)
 	return json_object_set_new(o, "mmap_lock", lock);
 }
 
+static const char *const stall_names[2][2] = {
+	{ "pte_on_pte", "pte_on_pmd" }, { "pmd_on_pte", "pmd_on_pmd" },
+};
+
+/* How many stalls by who waited for what, and how long they took together. */
+static json_t *stalls(const struct fault_stats *s)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; o && i < 4; i++) {
+		const struct hist *h = &s->stall_by[i / 2][i % 2];
+
+		json_object_set_new(o, stall_names[i / 2][i % 2], json_pack(
+			"{s:I,s:I}", "n", (json_int_t)h->count,
+			"ns", (json_int_t)h->sum));
+	}
+	return o;
+}
+
+static json_t *stalls_ns(const struct fault_stats *s)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; o && i < 4; i++)
+		set_quantiles(o, stall_names[i / 2][i % 2],
+			      &s->stall_by[i / 2][i % 2]);
+	return o;
+}
+
 static int set_string(json_t *o, const char *name, const char *value)
 {
 	return value ? json_object_set_new(o, name, json_string(value)) : 0;
@@ -86,6 +118,7 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 			    const struct fault_summary *more)
 {
 	json_t *o = json_object(), *latency;
+	struct hist all;
 	int err = 0;
 
 	if (!o)
@@ -102,10 +135,19 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 	latency = json_object();
 	err |= set_quantiles(latency, "pte", &s->lat_pte);
 	err |= set_quantiles(latency, "pmd", &s->lat_pmd);
+	all = s->lat_pte;
+	hist_merge(&all, &s->lat_pmd);
+	err |= set_quantiles(latency, "all", &all);
 	err |= json_object_set_new(o, "latency_ns", latency);
 	err |= set_quantiles(o, "stall_ns", &s->stall);
 	if (more->mmap_lock)
 		err |= set_mmap_lock(o, s);
+	err |= set(o, "fault_ns", s->lat_pte.sum + s->lat_pmd.sum);
+	err |= json_object_set_new(o, "stalls", stalls(s));
+	err |= json_object_set_new(o, "stalls_ns", stalls_ns(s));
+	err |= set(o, "useful_waits", s->useful_waits);
+	err |= set(o, "conflicts", s->dax.conflicts);
+	err |= set(o, "downgrades", s->dax.downgrades);
 	err |= set(o, "files", more->files);
 	err |= set(o, "mappings", more->mappings);
 	err |= set(o, "processes", more->processes);

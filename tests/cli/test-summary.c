@@ -41,6 +41,14 @@ static void fill(struct fault_stats *s)
 	s->dax.useless = n++;
 	s->dax.stranded = n++;
 	s->dax.rescued = n++;
+	s->dax.woken = n++;
+	s->dax.scanned = n++;
+	s->dax.barged = n++;
+	s->dax.conflicts = n++;
+	s->dax.downgrades = n++;
+	hist_add(&s->stall_by[1][0], 5000);
+	hist_add(&s->stall_by[1][0], 5000);
+	hist_add(&s->stall_by[0][1], 7000);
 	for (uint64_t v = 1; v <= 100; v++)
 		hist_add(&s->lat_pte, v * 1000);
 }
@@ -119,6 +127,18 @@ static void test_names(void **state)
 	assert_int_equal(number(o, "lost_wakeups"), stats.dax.stranded);
 	assert_int_equal(number(o, "rescued"), stats.dax.rescued);
 	assert_int_equal(number(o, "kicked"), stats.kicked);
+	assert_int_equal(number(o, "wakes.woken"), stats.dax.woken);
+	assert_int_equal(number(o, "wakes.scanned"), stats.dax.scanned);
+	assert_int_equal(number(o, "wakes.barged"), stats.dax.barged);
+	assert_int_equal(number(o, "conflicts"), stats.dax.conflicts);
+	assert_int_equal(number(o, "downgrades"), stats.dax.downgrades);
+	assert_int_equal(number(o, "fault_ns"), 5050000);
+	assert_int_equal(number(o, "useful_waits"), stats.useful_waits);
+	assert_int_equal(number(o, "stalls.pmd_on_pte.n"), 2);
+	assert_int_equal(number(o, "stalls.pmd_on_pte.ns"), 10000);
+	assert_int_equal(number(o, "stalls.pte_on_pmd.n"), 1);
+	assert_int_equal(number(o, "stalls.pte_on_pte.n"), 0);
+	assert_int_equal(number(o, "stalls_ns.pte_on_pmd.max"), 7000);
 	assert_in_range(number(o, "latency_ns.pte.p50"), 48400, 51600);
 	assert_in_range(number(o, "latency_ns.pte.p99"), 95900, 100000);
 	assert_int_equal(number(o, "latency_ns.pte.max"), 100000);
