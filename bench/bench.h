@@ -66,6 +66,7 @@ extern volatile sig_atomic_t bench_interrupted;
 /* Internal verbs: what the experiments run in processes of their own. */
 int touch_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
+int faulters_main(int argc, char **argv);
 
 /* Kernel, CPU, load, command, date; new reference. */
 json_t *host_json(const struct bench_opts *opts);

@@ -305,6 +305,8 @@ int main(int argc, char **argv)
 		return touch_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "serve"))
 		return serve_main(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "faulters"))
+		return faulters_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help")) {
 		usage(stdout);
 		return BENCH_OK;

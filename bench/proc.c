@@ -2,6 +2,7 @@
 /* Child processes of an experiment, descriptor passing, a private udaxd. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,9 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "udax/wire.h"
@@ -168,9 +167,10 @@ int udax_find(struct udax_tree *t)
 	if (slash)
 		*slash = '\0';
 	if (find_beside(t->daemon, sizeof(t->daemon), dir, "udaxd", SBINDIR) ||
+	    find_beside(t->cli, sizeof(t->cli), dir, "udax", BINDIR) ||
 	    find_beside(t->preload, sizeof(t->preload), dir,
 			"libudax-preload.so", PKGLIBDIR)) {
-		fprintf(stderr, "udax-bench: no udaxd and libudax-preload.so in %s"
+		fprintf(stderr, "udax-bench: no udaxd, udax and libudax-preload.so in %s"
 			" nor installed\n", dir);
 		return -ENOENT;
 	}
@@ -202,29 +202,32 @@ json_t *udax_config(const struct udax_tree *t)
 	return o;
 }
 
-/* Connects until the daemon listens, it is gone, or ten seconds are over. */
-static int wait_listening(const struct udax_daemon *d)
+bool udax_has(const struct udax_tree *t, const char *name)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + 10ull * 1000000000;
-	int fd, ret;
+	char cmd[4200], line[256], option[64];
+	bool has = false;
+	FILE *p;
 
-	strcpy(sa.sun_path, d->sock);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		ret = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) ? -errno : 0;
-		if (!ret)
-			break;
-		if (waitpid(d->child.pid, NULL, WNOHANG) == d->child.pid ||
-		    clock_ns(CLOCK_MONOTONIC) > end)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	close(fd);
-	return ret;
+	snprintf(option, sizeof(option), " --%s ", name);
+	snprintf(cmd, sizeof(cmd), "'%s' --help", t->daemon);
+	p = popen(cmd, "r");
+	while (p && fgets(line, sizeof(line), p))
+		has |= strstr(line, option) != NULL;
+	if (p)
+		pclose(p);
+	return has;
+}
+
+/* Until it says that its sockets listen, is gone, or ten seconds are over. */
+static int wait_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char byte;
+	int ret = poll(&p, 1, 10000);
+
+	if (ret <= 0)
+		return ret ? -errno : -ETIMEDOUT;
+	return read(fd, &byte, 1) == 1 ? 0 : -ECONNREFUSED;
 }
 
 static void add_env(struct udax_daemon *d, unsigned int *n, const char *name,
@@ -239,15 +242,16 @@ int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
 		    const char *pmem, const int *cpus, unsigned int nr_cpus,
 		    const char *const *more)
 {
-	char *argv[6 + UDAX_MORE] = { (char *)(uintptr_t)t->daemon,
-		(char *)"--socket", d->sock, (char *)"--pmem", d->pmem };
+	char a_ready[16], *argv[8 + UDAX_MORE] = { (char *)(uintptr_t)t->daemon,
+		(char *)"--socket", d->sock, (char *)"--pmem", d->pmem,
+		(char *)"--ready-fd", a_ready };
 	struct spawn how = { .argv = argv, .cpus = cpus, .nr_cpus = nr_cpus,
 			     .keep = { -1, -1 } };
 	unsigned int n = 0, i;
-	int ret;
+	int ready[2], ret;
 
 	for (i = 0; more && more[i] && i < UDAX_MORE; i++)
-		argv[5 + i] = (char *)(uintptr_t)more[i];
+		argv[7 + i] = (char *)(uintptr_t)more[i];
 	memset(d, 0, sizeof(*d));
 	d->child.ctl = -1;
 	strcpy(d->dir, "/tmp/udax-bench.XXXXXX");
@@ -256,9 +260,15 @@ int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
 	snprintf(d->sock, sizeof(d->sock), "%s/sock", d->dir);
 	if (!realpath(pmem, d->pmem))
 		return -errno;
+	if (pipe2(ready, O_CLOEXEC))
+		return -errno;
+	snprintf(a_ready, sizeof(a_ready), "%d", ready[1]);
+	how.keep[0] = ready[1];
 	ret = child_spawn(&d->child, &how);
+	close(ready[1]);
 	if (!ret)
-		ret = wait_listening(d);
+		ret = wait_ready(ready[0]);
+	close(ready[0]);
 	if (ret) {
 		udax_stop(d);
 		return ret;
@@ -269,6 +279,18 @@ int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
 	add_env(d, &n, UDAX_ENV_REQUIRE, "1");
 	add_env(d, &n, "PATH", getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
 	return 0;
+}
+
+int udax_env(struct udax_daemon *d, const char *setting)
+{
+	unsigned int n = 0, nr = sizeof(d->env) / sizeof(d->env[0]);
+
+	while (d->env[n])
+		n++;
+	if (n + 1 == nr)
+		return -E2BIG;
+	d->env[n] = strdup(setting);
+	return d->env[n] ? 0 : -ENOMEM;
 }
 
 int udax_start(struct udax_daemon *d, const struct udax_tree *t,

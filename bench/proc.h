@@ -7,6 +7,7 @@
 #ifndef UDAX_BENCH_PROC_H
 #define UDAX_BENCH_PROC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,13 +43,16 @@ int child_spawn(struct child *c, const struct spawn *how);
 /* Kills it if it still runs, reaps it, closes its socket. */
 void child_end(struct child *c);
 
-/* udaxd and the preload library beside us, and a private daemon. */
+/* udaxd, udax and the preload library beside us, and a private daemon. */
 struct udax_tree {
-	char daemon[4096], preload[4096];
+	char daemon[4096], preload[4096], cli[4096];
 };
 
 /* 0, or -ENOENT with a sentence on stderr. */
 int udax_find(struct udax_tree *t);
+
+/* Does this udaxd have the option --@name? */
+bool udax_has(const struct udax_tree *t, const char *name);
 
 /* How udaxd was built and would run; says so if it is a debug build. New reference. */
 json_t *udax_config(const struct udax_tree *t);
@@ -69,6 +73,8 @@ int udax_start(struct udax_daemon *d, const struct udax_tree *t,
 int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
 		    const char *pmem, const int *cpus, unsigned int nr_cpus,
 		    const char *const *more);
+/* Adds NAME=VALUE to the environment of its programs. 0 or -errno. */
+int udax_env(struct udax_daemon *d, const char *setting);
 void udax_stop(struct udax_daemon *d);
 
 #endif

@@ -237,6 +237,11 @@ void results_print_rule(const json_t *report, FILE *out)
 	fputc('\n', out);
 }
 
+void results_print_answer(const json_t *report, FILE *out)
+{
+	print_sentences(report, "answer", "The answer, from these data", out);
+}
+
 void results_print(const json_t *report, FILE *out)
 {
 	json_t *table;

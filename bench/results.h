@@ -8,7 +8,7 @@
  *	"tables": [{"name", "title", "columns": [..], "rows": [[cell..]..]}]
  *	"plots":  [{"name", "title", "x", "y", "log_x", "log_y",
  *		    "series": [{"name", "points": [[x, y] or [x, y, low, high]]}]}]
- *	"rule", "read", "not": [sentence..]
+ *	"rule", "read", "not", "answer": [sentence..]
  *
  * A cell is a string, a number, null (nothing measured) or an object with
  * "median" (a spread) or "value" (an interval).
@@ -49,6 +49,8 @@ double results_number(const json_t *cell, double none);
 void results_print_table(const json_t *table, FILE *out);
 /* Every table, then how to read it and what not to conclude. */
 void results_print(const json_t *report, FILE *out);
+/* "answer", at the end. */
+void results_print_answer(const json_t *report, FILE *out);
 /* "rule", as a run prints it before it begins. */
 void results_print_rule(const json_t *report, FILE *out);
 

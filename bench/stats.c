@@ -19,7 +19,8 @@ static int cmp_u64(const void *a, const void *b)
 
 void sort_u64(uint64_t *v, size_t n)
 {
-	qsort(v, n, sizeof(*v), cmp_u64);
+	if (n)
+		qsort(v, n, sizeof(*v), cmp_u64);
 }
 
 void sort_f(double *v, size_t n)

@@ -60,4 +60,30 @@ expect_status $is 0
 	assert idle["seconds"][0]["cpu_ns"] >= 0
 EOF2
 	fail "the reports: see above"
+
+# e3, one cell of each kind.
+status_of run e3 --quick --repeat 1 --only hold,pages,load --protocol 616,dan-all \
+	--dir "$scratch" --json "$scratch/e3.json"
+cat "$scratch/out" "$scratch/err"
+expect_status $is 0
+"$python" - "$scratch/e3.json" <<-'EOF3' || fail "e3's report: see above"
+	import json, sys
+	e3 = json.load(open(sys.argv[1]))
+	assert e3["rule"] and len(e3["answer"]) == 3
+	assert e3["verdict"]["converging"] == "not measured", "one round decides"
+	cells = {(c["group"], c["name"]): c for c in e3["cells"]}
+	held = cells["hold", "500us"]
+	for variant in held["variants"]:
+	    assert variant["protocol"] in ("616", "dan-all") and not variant["hung"]
+	    (round,) = variant["rounds"]
+	    # Half of the faults are large, and a good part of these meet a small one.
+	    assert round["large"]["n"] + round["large_shared"]["n"] == 	        round["small"]["n"] + round["small_shared"]["n"]
+	    assert round["large_shared"]["p50"] > 500000
+	    waits = round["counters"]["stalls"]["pmd_on_pte"]["n"]
+	    if variant["protocol"] == "616":
+	        assert waits == 0
+	        assert round["counters"]["conflicts"] > 0
+	    else:
+	        assert round["counters"]["useful_waits"] == 0
+EOF3
 test -z "$(find "$scratch" -name 'udax-bench.*')" || fail "it left files"

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The load APPEND: what the program did that hung in 2019. Files grow by
+ * write(2) in odd lengths; readers map a file as long as it is, touch a few pages
+ * and unmap it. The last window of a mapping is short, so faults in it are 4K
+ * faults; when the file has grown, another mapping asks for the whole window.
+ */
+#include "faulters_int.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TOUCHES 8		/* of one mapping */
+#define LONGEST_APPEND (256 << 10)
+
+/* Every round has files of its own; none shrinks, or a reader could die of it. */
+static int open_file(const struct worker *w, uint32_t nr)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%u.%u", w->f->path, w->f->round, nr);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		abort();
+	return fd;
+}
+
+static void append(struct worker *w)
+{
+	const struct faulters_config *c = &w->f->cfg;
+	struct rng r = rng_seed(c->seed + w->f->round, w->nr);
+	static const char data[LONGEST_APPEND] = { 1 };
+	uint64_t start;
+
+	for (uint32_t i = 0; i < c->steps && !atomic_load(&w->f->quit); i++) {
+		int fd = open_file(w, rng_below(&r, c->files));
+		size_t len = 1 + rng_below(&r, LONGEST_APPEND);
+		struct stat st;
+
+		/* Writers of two processes: each at the end that it sees. */
+		if (fstat(fd, &st))
+			abort();
+		start = clock_ns(CLOCK_MONOTONIC);
+		if (pwrite(fd, data, len, st.st_size) != (ssize_t)len)
+			abort();
+		faulters_sample(w, SAMPLE_APPEND, clock_ns(CLOCK_MONOTONIC) - start);
+		close(fd);
+	}
+}
+
+/* One mapping, as long as the file is now; the last page more often than others. */
+static void read_mapping(struct worker *w, struct rng *r)
+{
+	int fd = open_file(w, rng_below(r, w->f->cfg.files));
+	uint64_t start, pages;
+	struct stat st;
+	char *p;
+
+	if (fstat(fd, &st))
+		abort();
+	pages = ((uint64_t)st.st_size + SMALL_UNIT - 1) / SMALL_UNIT;
+	if (!pages) {
+		close(fd);
+		return;
+	}
+	start = clock_ns(CLOCK_MONOTONIC);
+	p = mmap(NULL, pages * SMALL_UNIT, PROT_READ, MAP_SHARED, fd, 0);
+	faulters_sample(w, SAMPLE_MMAP, clock_ns(CLOCK_MONOTONIC) - start);
+	close(fd);
+	if (p == MAP_FAILED)
+		abort();
+	for (uint32_t i = 0; i < TOUCHES; i++) {
+		uint64_t page = rng_below(r, 4) ? rng_below(r, pages) : pages - 1;
+
+		faulters_touch(w, p + page * SMALL_UNIT, SAMPLE_SMALL, false);
+	}
+	start = clock_ns(CLOCK_MONOTONIC);
+	munmap(p, pages * SMALL_UNIT);
+	faulters_sample(w, SAMPLE_MMAP, clock_ns(CLOCK_MONOTONIC) - start);
+}
+
+void append_run(struct worker *w)
+{
+	const struct faulters_config *c = &w->f->cfg;
+	struct rng r = rng_seed(c->seed + w->f->round, w->nr);
+	uint32_t per = TOUCHES + 2;
+
+	if (w->nr < c->processes && !c->readers_only) {
+		append(w);
+		return;
+	}
+	for (uint32_t i = 0; i + per <= c->steps && !atomic_load(&w->f->quit); i += per)
+		read_mapping(w, &r);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the faulters' process: its threads and what the loads share. */
+#ifndef UDAX_BENCH_FAULTERS_INT_H
+#define UDAX_BENCH_FAULTERS_INT_H
+
+#include <pthread.h>
+
+#include "faulters.h"
+#include "stats.h"
+
+struct process;
+
+struct worker {
+	struct faulters *f;
+	struct process *p;
+	struct faulters_thread *t;
+	char **map;		/* PAGES, STORM: its own mappings */
+	pthread_t id;
+	uint32_t nr;		/* of all processes */
+};
+
+struct process {
+	struct faulters *f;
+	uint32_t nr;
+	int fd;
+	char *small, *large;	/* PAIRS */
+	char **maps;
+	struct worker workers[FAULTERS_MAX_THREADS];
+	uint32_t nr_workers;
+	pthread_barrier_t barrier;
+};
+
+/* Own thread only. */
+void faulters_sample(struct worker *w, enum sample_class class, uint64_t ns);
+/* One access, timed: a fault if the slot is empty. */
+void faulters_touch(struct worker *w, volatile char *page, enum sample_class class,
+		    bool write);
+
+/* The load APPEND, of one thread. */
+void append_run(struct worker *w);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A live contest of protocols: for each a udaxd of its own and a set of faulters
+ * (faulters.h), a round of each in turn. One thread; what is started is ended by
+ * live_cell(), however it ends.
+ */
+#ifndef UDAX_BENCH_LIVE_H
+#define UDAX_BENCH_LIVE_H
+
+#include "bench.h"
+#include "faulters.h"
+#include "proc.h"
+
+#define LIVE_MAX 16
+
+struct live {
+	const struct bench_opts *opts;
+	struct udax_tree tree;
+	char dir[300];		/* in a tmpfs; the daemons' --pmem */
+	char file[320];		/* windows of huge folios, @windows of them */
+	uint32_t windows;
+	int cpus[64];
+	unsigned int nr_cpus;
+};
+
+/*
+ * Finds udaxd, makes the directory and a file of @windows 2M windows. 0, or enum
+ * bench_exit with a sentence on stderr.
+ */
+int live_open(struct live *l, const struct bench_opts *opts, uint32_t windows);
+void live_close(struct live *l);
+
+/* One competitor: how its daemon is started, and under which name it reports. */
+struct live_variant {
+	const char *name;
+	const char *protocol;		/* NULL: the default */
+	const char *more[UDAX_MORE - 8];	/* further options of udaxd */
+	const char *env;		/* NAME=VALUE for the programs, or NULL */
+};
+
+/* One cell of an experiment: a load, run under each variant. */
+struct live_cell {
+	const char *group, *name;	/* unique together */
+	struct faulters_config cfg;	/* cfg.seed is set by live_cell() */
+	const char *hold;		/* udaxd --hold; NULL: from cfg.hold_ns */
+	const struct live_variant *variants;
+	unsigned int nr;
+	unsigned int rounds;		/* that count; one more is run and dropped */
+	bool decides;			/* e3: the rule is judged on it */
+};
+
+/*
+ * Appends the cell to @cells:
+ *
+ *	{"driver": "live", "group", "name", "load", "hold_ns", "p", "threads",
+ *	 "processes", "pages", "variants": [{"name", "protocol",
+ *	 "hung": bool, "rounds": [{"ns", "touches", "CLASS": {"n", "p50", "p99",
+ *	 "max", "sum"}, "p99_ns", "counters": {..}}], "stall_ns": {..}, "cdf": {CLASS:
+ *	 [[ns, part]..]}}]}
+ *
+ * A variant whose threads never come back is ended, "hung", and left out of the
+ * rounds that follow. 0 or -errno with a sentence on stderr.
+ */
+int live_cell(struct live *l, const struct live_cell *cell, json_t *cells);
+
+/* The variants of a comma list of protocols, or of @defaults. Their number. */
+unsigned int live_protocols(const struct bench_opts *opts, const char *defaults,
+			    struct live_variant *variants, char names[][32]);
+
+const char *sample_class_name(enum sample_class class);
+
+#endif
