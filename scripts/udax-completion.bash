@@ -32,6 +32,8 @@ _udax () {
 		mapfile -t COMPREPLY < <(compgen -W 'kernel none' -- "$cur");;
 	--media)
 		mapfile -t COMPREPLY < <(compgen -W 'auto direct image' -- "$cur");;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json chrome' -- "$cur");;
 	*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "-- $(

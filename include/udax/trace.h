@@ -198,7 +198,8 @@ struct udax_trace_install {
 	uint8_t map;			/* enum dax_map_kind */
 	uint8_t write;
 	uint8_t copy;			/* DAX_COPY: a private copy */
-	uint8_t pad[5];
+	uint8_t flags;			/* enum dax_fault_flags */
+	uint8_t pad[4];
 };
 
 /* A huge translation was dropped because the fault falls back. */

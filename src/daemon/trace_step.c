@@ -72,6 +72,7 @@ static void install_record(struct exec *x, const struct task *t)
 	rec->map = op->ask.map;
 	rec->write = op->ask.write;
 	rec->copy = t->verb == DAX_COPY;
+	rec->flags = op->flags;
 	trace_commit(x->trace);
 }
 

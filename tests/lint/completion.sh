@@ -31,6 +31,8 @@ tab run --
 offers --pmem --json --daemon
 tab run --media ''
 offers auto direct image
+tab script --format ''
+offers text json chrome
 tab run --track ''
 offers fast
 mkdir "$scratch/directory"
