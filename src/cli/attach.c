@@ -19,12 +19,14 @@ static char **daemon_options(const struct run_options *o)
 	static const char pmem[] = "--pmem", lost[] = "--on-lost-wakeup",
 			  kick[] = "kick", track[] = "--track",
 			  media[] = "--media", trace[] = "--trace",
+			  around[] = "--fault-around",
 			  trace_size[] = "--trace-size", verbose[] = "--verbose";
 	const struct { const char *option, *value; } choices[] = {
 		/* A run is to end, whatever its protocol. */
 		{ lost, o->on_lost ? o->on_lost : kick },
 		{ track, o->track },
 		{ media, o->media },
+		{ around, o->around },
 		{ trace, o->trace },
 		{ trace_size, o->trace_size },
 	};

@@ -23,7 +23,7 @@ struct run_options {
 	char **dirs;		/* the same, @nr_dirs of them */
 	size_t nr_dirs;
 	const char *daemon;	/* data socket of a running daemon, or NULL */
-	const char *track, *media;	/* NULL: udaxd's default */
+	const char *track, *media, *around;	/* NULL: udaxd's default */
 	const char *on_lost;	/* NULL: kick */
 	const char **rules;	/* "--protocol" or "--hold", and its argument: @nr_rules words */
 	size_t nr_rules;

@@ -19,6 +19,7 @@ static const struct option long_options[] = {
 	{ "media", required_argument, NULL, 'm' },
 	{ "mmap-lock", required_argument, NULL, 'l' },
 	{ "json", required_argument, NULL, 'j' },
+	{ "fault-around", required_argument, NULL, 'A' },
 	{ "trace", required_argument, NULL, 'T' },
 	{ "trace-size", required_argument, NULL, 'S' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -49,6 +50,7 @@ static void help(void)
 	      "  --mmap-lock KIND  kernel: a fault that waits keeps mmap() and the like waiting,\n"
 	      "                    as in the kernel; none (default)\n"
 	      "  --json FILE       write the summary to FILE as JSON (-: standard output)\n"
+	      "  --fault-around N  a 4K fault maps up to N pages, a power of two (default: 1)\n"
 	      "  --trace FILE      write a trace of the faults to FILE: udax script prints it\n"
 	      "  --trace-size SIZE at most so many bytes of it a thread of udaxd (default: 64M)\n"
 	      "  -q, --quiet       no summary on standard error\n"
@@ -152,6 +154,9 @@ static int one_option(struct run_options *o, int c, char *arg)
 	case 'j':
 		o->json = arg;
 		return -1;
+	case 'A':
+		o->around = arg;
+		return -1;
 	case 'T':
 		o->trace = arg;
 		return -1;
@@ -191,9 +196,10 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 		return usage_error("run", "no program to run");
 	o->cmd = argv + optind;
 	if (o->daemon && (o->nr_rules || o->on_lost || o->track || o->media ||
-			  o->trace || o->trace_size))
+			  o->around || o->trace || o->trace_size))
 		return usage_error("run", "--protocol, --hold, --on-lost-wakeup, --track, "
-				   "--media and --trace are the daemon's: not with --daemon");
+				   "--media, --fault-around and --trace are the "
+				   "daemon's: not with --daemon");
 	return o->nr_dirs ? -1 : dirs_from_env(o);
 }
 

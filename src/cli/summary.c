@@ -139,6 +139,7 @@ void print_summary(const json_t *s, FILE *out)
 		json_number(s, "faults.pmd"), json_number(s, "faults.read"),
 		json_number(s, "faults.write"));
 	count(s, "refill", "refills", out);
+	count(s, "around", "pages mapped around them", out);
 	group(s, "fallback", "fallbacks", out);
 	count(s, "result.sigbus", "ended in SIGBUS", out);
 	count(s, "result.needdsync", "needed the metadata synced", out);

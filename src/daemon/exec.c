@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/around.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -64,8 +65,8 @@ struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block)
 	list_init(&x->ready);
 	list_init(&x->ready_tasks);
 	list_init(&x->free);
-	if (detect_init(x)) {
-		free(x);
+	if (detect_init(x) || around_init(x, d->opt.fault_around)) {
+		exec_free(x);
 		return NULL;
 	}
 	while (x->nr_free < SPARE_MIN) {
@@ -86,6 +87,7 @@ void exec_free(struct exec *x)
 	list_for_each_safe(t, n, &x->free, link)
 		free(t);
 	detect_exit(x);
+	around_exit(x);
 	free(x);
 }
 

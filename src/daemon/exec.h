@@ -33,6 +33,7 @@ struct exec {
 	unsigned int nr_later;
 	bool draining;			/* in worker_drain() */
 	struct storm storm;		/* workers */
+	struct around *around;		/* around.c; NULL: without fault-around */
 	unsigned int held;		/* workers: timers of held tasks, hold.c */
 	/* Messages served so far, and faults over; read by others: fs.c. */
 	uint64_t faults, ended;
@@ -148,6 +149,10 @@ enum task_next install_private(struct exec *x, struct task *t);
 void install_refill(struct exec *x, struct task *t);
 /* Has the window of this 2M fault been mapped as a whole before? */
 bool install_window_full(struct task *t);
+/* Every page of the window was seen in the memory; it is now; one was not. */
+bool install_window_seen(struct task *t);
+void install_window_filled(struct task *t);
+void install_window_doubt(struct task *t);
 /* Is what this fault asks for known to be in the file's memory? i_pages held. */
 bool install_known_present(struct task *t);
 /* The fault ends in SIGBUS. */

@@ -7,6 +7,7 @@
  * Error rules (io/uffd.h): whatever happens, the thread is woken; where nothing
  * was installed it faults again. -EEXIST does not wake by itself.
  */
+#include "daemon/around.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -16,7 +17,12 @@
  * What is known of a window; dax_table_window_byte(). Known means that it was
  * seen full: every page is in the memory.
  */
-enum window_folio { FOLIO_UNKNOWN, FOLIO_HUGE, FOLIO_NOHUGE };
+enum window_folio {
+	FOLIO_UNKNOWN,
+	FOLIO_HUGE,
+	FOLIO_NOHUGE,
+	FOLIO_FULL,	/* seen full, perhaps not cleared; for 2M it is unknown */
+};
 
 /*
  * Once looked up it is not looked up again: who holds the window's entry is the
@@ -63,9 +69,30 @@ static void set_folio(struct task *t, enum window_folio folio)
 	t->folio = folio;
 }
 
-bool install_window_full(struct task *t)
+static bool seen_for_2m(enum window_folio folio)
+{
+	return folio == FOLIO_HUGE || folio == FOLIO_NOHUGE;
+}
+
+bool install_window_seen(struct task *t)
 {
 	return get_folio(t) != FOLIO_UNKNOWN;
+}
+
+void install_window_filled(struct task *t)
+{
+	if (get_folio(t) == FOLIO_UNKNOWN)
+		set_folio(t, FOLIO_FULL);
+}
+
+void install_window_doubt(struct task *t)
+{
+	set_folio(t, FOLIO_UNKNOWN);
+}
+
+bool install_window_full(struct task *t)
+{
+	return seen_for_2m(get_folio(t));
 }
 
 /* The message says so for a page, what was seen of the window for 2M. */
@@ -76,7 +103,7 @@ bool install_known_present(struct task *t)
 	if (!t->op.order)
 		return t->minor && !t->waited;
 	return !dax_is_zero_entry(t->op.entry) &&
-	       folio_held(t) != FOLIO_UNKNOWN;
+	       seen_for_2m(folio_held(t));
 }
 
 static bool is_image(const struct task *t)
@@ -292,7 +319,7 @@ static bool hand_over(struct exec *x, struct task *t, bool pmd)
 	if (x->may_block)
 		return false;
 	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t))
-		blocks = get_folio(t) == FOLIO_UNKNOWN;
+		blocks = !seen_for_2m(get_folio(t));
 	if (blocks) {
 		t->folio = -1;
 		pool_submit(x->d->pool, t);
@@ -314,7 +341,12 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 		pgtable_set_pmd(&r->pt, t->addr, write);
 	else
 		pgtable_set_pte(&r->pt, t->addr, write);
-	err = (pmd && !zero) || is_hugetlb(t) ? map_2m(x, t) : map_4k(x, t);
+	if ((pmd && !zero) || is_hugetlb(t))
+		err = map_2m(x, t);
+	else if (x->around && !zero && around_map(x, t))
+		err = 0;
+	else
+		err = map_4k(x, t);
 	if (err)
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
 	install_end(x, r->session);

@@ -169,6 +169,16 @@ static int add_hold(struct udaxd_options *o, const char *rule)
 	return usage("hold", rule, why);
 }
 
+static int set_fault_around(struct udaxd_options *o, const char *value)
+{
+	int status = set_number("fault-around", value, 1, PG_PMD_NR,
+				&o->fault_around);
+
+	if (status < 0 && o->fault_around & (o->fault_around - 1))
+		return usage("fault-around", value, "not a power of two");
+	return status;
+}
+
 static int set_trace(struct udaxd_options *o, const char *path)
 {
 	free(o->trace);
@@ -228,6 +238,8 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 			return usage("media", arg, "none of auto, direct, image");
 		o->media = i;
 		return -1;
+	case OPTION_FAULT_AROUND:
+		return set_fault_around(o, arg);
 	case OPTION_TRACE:
 		return set_trace(o, arg);
 	case OPTION_TRACE_SIZE:
@@ -266,6 +278,7 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 	*o = (struct udaxd_options) {
 		.helpers = DEFAULT_HELPERS,
 		.protocols.normal = dax_protocol_find(DEFAULT_PROTOCOL),
+		.fault_around = 1,
 		.trace_size = DEFAULT_TRACE_SIZE,
 		.ready_fd = -1,
 	};
@@ -344,6 +357,7 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 	fprintf(out, "on-lost-wakeup=%s\n", udaxd_lost_name(o->on_lost));
 	fprintf(out, "track=%s\n", udaxd_track_name(o->track));
 	fprintf(out, "media=%s\n", udaxd_media_name(o->media));
+	fprintf(out, "fault_around=%u\n", o->fault_around);
 	fprintf(out, "trace=%s\n", o->trace ? o->trace : "");
 	fprintf(out, "trace_size=%llu\n", (unsigned long long)o->trace_size);
 }

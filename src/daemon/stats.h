@@ -21,6 +21,7 @@
 	X(write)	/* ... and writes */ \
 	X(refill)	/* messages for slots the emulated page table had */ \
 	X(kicked)	/* stranded sleepers woken by us */ \
+	X(around)	/* pages mapped beside the one that faulted; no faults */ \
 	X(nohuge)	/* 2M entries mapped by 512 PTEs: no PMD to be had */ \
 	X(res_nopage) X(res_fallback) X(res_sigbus) X(res_needdsync) X(res_cow) \
 	X(dropped)	/* messages dropped: the mapping was changing or gone */ \

@@ -131,6 +131,7 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 		return NULL;
 	err |= json_object_set_new(o, "faults", faults(s));
 	err |= set(o, "refill", s->refill);
+	err |= set(o, "around", s->around);
 	err |= json_object_set_new(o, "fallback", fallbacks(s));
 	err |= json_object_set_new(o, "result", results(s));
 	err |= set(o, "waits", s->dax.waits);

@@ -165,6 +165,14 @@ int media_path(int fd, char *path, size_t size)
 	return 0;
 }
 
+uint64_t media_present(struct media *m, uint64_t pos, uint64_t len, bool *data)
+{
+	int64_t got = media_memory_extent(m->memfd >= 0 ? m->memfd : m->fd, pos,
+					  len, data);
+
+	return got > 0 ? (uint64_t)got : 0;
+}
+
 static void set_name(struct media *m, int fd)
 {
 	char target[4096];

@@ -117,6 +117,11 @@ bool media_cleared(struct media *m, uint64_t pos);
  * more. 0 or -errno.
  */
 int media_path(int fd, char *path, size_t size);
+/*
+ * Pages of [pos, pos+len) that the memory holds (@data), or does not: the length of
+ * the first run of one kind, 0 when it is not known. One or a few system calls.
+ */
+uint64_t media_present(struct media *m, uint64_t pos, uint64_t len, bool *data);
 /* Which medium serves this file, without opening it; or -EOPNOTSUPP. */
 int media_kind_of(int fd);
 
