@@ -2,15 +2,12 @@
 #include "lib/hold.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/parse.h"
-
-#define SIGMA_MAX 5.0
 
 static const char *const kind_names[HOLD_NR] = {
 	[HOLD_ALLOC] = "alloc",
@@ -38,73 +35,6 @@ refuse(const struct why *why, const char *fmt, ...)
 	vsnprintf(why->text, why->len, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
-}
-
-static int duration(const char *s, uint64_t *ns, const struct why *why)
-{
-	if (parse_duration(s, ns))
-		return refuse(why, "'%s' is no time: a number with ns, us, ms or s",
-			      s);
-	if (*ns > HOLD_MAX_NS)
-		return refuse(why, "'%s' is longer than a minute", s);
-	return 0;
-}
-
-/* strtod() would take signs, blanks, hexadecimal and "inf". */
-static int sigma(const char *s, double *value, const struct why *why)
-{
-	char *end;
-
-	if (s && *s && strspn(s, "0123456789.") == strlen(s)) {
-		*value = strtod(s, &end);
-		if (!*end && *value <= SIGMA_MAX)
-			return 0;
-	}
-	return refuse(why, "lognorm takes a median and a sigma of at most %g, as in lognorm:50us:0.5",
-		      SIGMA_MAX);
-}
-
-static int uniform(char *low, char *high, struct hold_time *t,
-		   const struct why *why)
-{
-	int err = duration(low, &t->ns, why);
-
-	if (!err)
-		err = duration(high, &t->max, why);
-	if (err)
-		return err;
-	t->shape = HOLD_UNIFORM;
-	if (t->max < t->ns)
-		return refuse(why, "%s-%s: the first is the longer one", low, high);
-	return 0;
-}
-
-static int time_of(char *s, struct hold_time *t, const struct why *why)
-{
-	char *arg = strchr(s, ':'), *dash;
-	int err;
-
-	if (!arg) {
-		dash = strchr(s, '-');
-		t->shape = HOLD_CONSTANT;
-		if (!dash)
-			return duration(s, &t->ns, why);
-		*dash = '\0';
-		return uniform(s, dash + 1, t, why);
-	}
-	*arg++ = '\0';
-	if (!strcmp(s, "exp")) {
-		t->shape = HOLD_EXP;
-		return duration(arg, &t->ns, why);
-	}
-	if (strcmp(s, "lognorm"))
-		return refuse(why, "'%s' is no distribution: exp or lognorm", s);
-	t->shape = HOLD_LOGNORM;
-	s = strchr(arg, ':');
-	if (s)
-		*s++ = '\0';
-	err = duration(arg, &t->ns, why);
-	return err ? err : sigma(s, &t->sigma, why);
 }
 
 static int find_kind(const char *name)
@@ -135,7 +65,7 @@ static int assignment(char *s, struct hold *h, unsigned int *seen,
 		return refuse(why, "%s is there twice", s);
 	*seen |= bit;
 	if (kind >= 0)
-		return time_of(value, &h->time[kind], why);
+		return dist_parse(value, &h->time[kind], why->text, why->len);
 	if (parse_uint(value, UINT64_MAX, &h->seed))
 		return refuse(why, "seed=%s: not a number", value);
 	return 0;
@@ -206,45 +136,7 @@ void hold_free(struct hold *h)
 	h->glob = h->text = NULL;
 }
 
-/* splitmix64: a bijection that leaves no trace of the order of its inputs. */
-static uint64_t mix(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15u;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
-/* In (0, 1]: a logarithm is taken of it. */
-static double unit(uint64_t random)
-{
-	return ((random >> 11) + 1) * 0x1p-53;
-}
-
-static double normal(uint64_t random)
-{
-	return sqrt(-2 * log(unit(random))) *
-	       cos(2 * M_PI * unit(mix(random ^ 0x5851f42d4c957f2du)));
-}
-
 uint64_t hold_draw(const struct hold *h, enum hold_kind kind, uint64_t n)
 {
-	const struct hold_time *t = &h->time[kind];
-	uint64_t random = mix(mix(h->seed + kind) + n);
-	double ns;
-
-	switch (t->shape) {
-	case HOLD_CONSTANT:
-		return t->ns;
-	case HOLD_UNIFORM:
-		/* At most a minute: the remainder's bias is nothing. */
-		return t->ns + random % (t->max - t->ns + 1);
-	case HOLD_EXP:
-		ns = -log(unit(random)) * t->ns;
-		break;
-	default:
-		ns = t->ns * exp(t->sigma * normal(random));
-		break;
-	}
-	return ns < HOLD_MAX_NS ? (uint64_t)ns : HOLD_MAX_NS;
+	return dist_draw(&h->time[kind], dist_bits(h->seed + kind, n));
 }

@@ -5,8 +5,7 @@
  *
  *	[GLOB:]KIND=TIME[,KIND=TIME]...[,seed=N]
  *	KIND	alloc, read or flush
- *	TIME	50us, 10us-50us (uniform), exp:50us (mean) or
- *		lognorm:50us:0.5 (median, sigma of the logarithm)
+ *	TIME	a distribution, lib/dist.h: 50us, 10us-50us, exp:50us, ...
  *
  * Constant once parsed; no lock. Times are nanoseconds.
  */
@@ -16,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/dist.h"
+
 enum hold_kind {
 	HOLD_ALLOC,	/* an extent is allocated */
 	HOLD_READ,	/* an extent is looked up, or loaded */
@@ -23,23 +24,11 @@ enum hold_kind {
 	HOLD_NR
 };
 
-enum hold_shape { HOLD_CONSTANT, HOLD_UNIFORM, HOLD_EXP, HOLD_LOGNORM };
-
-/* No hold is longer, whatever the tail of its distribution says. */
-#define HOLD_MAX_NS 60000000000ull
-
-struct hold_time {
-	enum hold_shape shape;
-	uint64_t ns;	/* the constant, lower bound, mean, or median */
-	uint64_t max;	/* HOLD_UNIFORM: upper bound, included */
-	double sigma;	/* HOLD_LOGNORM */
-};
-
 struct hold {
 	char *glob;	/* files that it is for, path_matches(); NULL: all */
 	char *text;	/* as it was written, for people */
 	uint64_t seed;
-	struct hold_time time[HOLD_NR];	/* a kind that was not named is 0 */
+	struct dist time[HOLD_NR];	/* a kind that was not named is 0 */
 };
 
 /*

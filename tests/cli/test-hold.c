@@ -46,14 +46,14 @@ static void test_forms(void **state)
 	parsed("alloc=50us,read=0,flush=10us");
 	assert_null(h.glob);
 	assert_int_equal(h.seed, 1);
-	assert_int_equal(h.time[HOLD_ALLOC].shape, HOLD_CONSTANT);
+	assert_int_equal(h.time[HOLD_ALLOC].shape, DIST_CONSTANT);
 	assert_int_equal(h.time[HOLD_ALLOC].ns, 50000);
 	assert_int_equal(h.time[HOLD_READ].ns, 0);
 	assert_int_equal(h.time[HOLD_FLUSH].ns, 10000);
 	hold_free(&h);
 
 	parsed("read=10us-1ms,seed=18446744073709551615");
-	assert_int_equal(h.time[HOLD_READ].shape, HOLD_UNIFORM);
+	assert_int_equal(h.time[HOLD_READ].shape, DIST_UNIFORM);
 	assert_int_equal(h.time[HOLD_READ].ns, 10000);
 	assert_int_equal(h.time[HOLD_READ].max, 1000000);
 	assert_int_equal(h.time[HOLD_ALLOC].ns, 0);
@@ -62,9 +62,9 @@ static void test_forms(void **state)
 
 	parsed("*.db:alloc=exp:5us,flush=lognorm:50us:0.5");
 	assert_string_equal(h.glob, "*.db");
-	assert_int_equal(h.time[HOLD_ALLOC].shape, HOLD_EXP);
+	assert_int_equal(h.time[HOLD_ALLOC].shape, DIST_EXP);
 	assert_int_equal(h.time[HOLD_ALLOC].ns, 5000);
-	assert_int_equal(h.time[HOLD_FLUSH].shape, HOLD_LOGNORM);
+	assert_int_equal(h.time[HOLD_FLUSH].shape, DIST_LOGNORM);
 	assert_true(h.time[HOLD_FLUSH].sigma == 0.5);
 	hold_free(&h);
 }
@@ -153,7 +153,7 @@ static void test_draws(void **state)
 	parsed("alloc=42us,read=exp:60s,seed=1");
 	assert_int_equal(hold_draw(&h, HOLD_ALLOC, 0), 42000);
 	for (uint64_t i = 0; i < DRAWS; i++)
-		assert_true(hold_draw(&h, HOLD_READ, i) <= HOLD_MAX_NS);
+		assert_true(hold_draw(&h, HOLD_READ, i) <= DIST_MAX_NS);
 	hold_free(&h);
 }
 
