@@ -167,6 +167,9 @@ struct dax_mapping {
 	const struct dax_protocol *proto;	/* constant for the mapping's life */
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
 	struct list_head sleepers;	/* waiters from PARK to their next step */
+	uint64_t hash;			/* its part of a wait queue's number: its
+					   address, or what the driver sets before
+					   the first step, to have the same always */
 	unsigned int wakes_pending;	/* unlocked, the wake is the next step */
 	bool unsettled;		/* see dax_find_stranded() */
 	void *driver;			/* the driver's own */
@@ -308,6 +311,11 @@ bool dax_op_cancel(struct dax_op *op);
  */
 unsigned int dax_count_stranded(struct dax_mapping *mapping,
 				struct dax_stats *stats);
+/*
+ * The same question about one sleeper, for a driver that knows that no wake of
+ * its window is owed. i_pages held.
+ */
+bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats);
 
 /*
  * The same for a driver that wants to know who: counts nothing, and calls @fn for

@@ -23,6 +23,7 @@ void dax_mapping_init(struct dax_mapping *mapping,
 	mapping->proto = proto;
 	mapping->waits = waits;
 	list_init(&mapping->sleepers);
+	mapping->hash = (uintptr_t)mapping;
 }
 
 void dax_mapping_exit(struct dax_mapping *mapping)

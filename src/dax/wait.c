@@ -36,7 +36,7 @@ void dax_wait_table_exit(struct dax_wait_table *table)
 struct dax_wait_queue *dax_wait_queue(const struct dax_wait_table *table,
 				      const struct dax_wait_key *key)
 {
-	uint64_t hash = ((uint64_t)(uintptr_t)key->mapping ^ key->entry_start) *
+	uint64_t hash = (key->mapping->hash ^ key->entry_start) *
 			GOLDEN_RATIO_64;
 
 	return &table->queues[table->bits ? hash >> (64 - table->bits) : 0];
