@@ -311,11 +311,6 @@ bool dax_op_cancel(struct dax_op *op);
  */
 unsigned int dax_count_stranded(struct dax_mapping *mapping,
 				struct dax_stats *stats);
-/*
- * The same question about one sleeper, for a driver that knows that no wake of
- * its window is owed. i_pages held.
- */
-bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats);
 
 /*
  * The same for a driver that wants to know who: counts nothing, and calls @fn for
@@ -331,6 +326,12 @@ bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats);
 typedef void dax_stranded_fn(struct dax_op *op, void *arg);
 unsigned int dax_find_stranded(struct dax_mapping *mapping, dax_stranded_fn *fn,
 			       void *arg);
+
+/*
+ * The question about one sleeper, counted and marked as by dax_count_stranded(),
+ * for a driver that knows that no wake of its window is owed. i_pages held.
+ */
+bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats);
 
 /*
  * Hands a parked operation back as a wake would, though nobody has woken it: for

@@ -100,3 +100,16 @@ uint64_t dax_unlock_key(const struct dax_mapping *mapping, uint64_t first,
 		return first & ~PG_PMD_COLOUR;
 	return first;
 }
+
+bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats)
+{
+	const struct dax_mapping *mapping = w->key.mapping;
+	uint64_t key = w->key.entry_start;
+
+	if (!w->queued || locked_source(mapping, key) ||
+	    woken_source(mapping, key))
+		return false;
+	counter_add(&stats->stranded, !w->stranded);
+	w->stranded = true;
+	return true;
+}

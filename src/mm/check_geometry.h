@@ -69,6 +69,7 @@
 #define dax_wait_table_init check_dax_wait_table_init
 #define dax_wait_table_size check_dax_wait_table_size
 #define dax_wait_wake check_dax_wait_wake
+#define dax_waiter_stranded check_dax_waiter_stranded
 #define dax_wake_entry check_dax_wake_entry
 #define dax_wake_spent check_dax_wake_spent
 #define get_unlocked_entry check_get_unlocked_entry
