@@ -45,6 +45,7 @@ documented udax-check.1 udax check
 documented udax-doctor.1 udax doctor
 documented udax-replay.1 udax replay
 documented udax-script.1 udax script
+documented udax-sim.1 udax sim
 for verb in $("$top_builddir/udax" --list-cmds); do
 	grep -q -w -e "$verb" "$top_srcdir/doc/udax.1.scd" ||
 		fail "udax $verb is not in udax(1)"

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options of udax sim: X(id, name, argument or NULL, how it is read, field
+ * of struct sim_options, help).
+ */
+X(PROTOCOL, "protocol", "P,...", text, protocols, "the protocols, or all (616)")
+X(CPUS, "cpus", "N", count, c.cpus, "CPUs (4)")
+X(QUANTUM, "quantum", "TIME", duration, c.quantum, "of round robin; 0: first in, first out (3ms)")
+X(TASKS, "tasks", "N", count, c.tasks, "tasks that fault (16)")
+X(ARRIVALS, "arrivals", "HOW", arrivals, c, "closed (default), poisson:RATE, poisson:RATE/task")
+X(THINK, "think", "DIST", dist, c.think, "between two faults of a task, asleep (exp:100us)")
+X(WORK, "work", "DIST", dist, c.work, "before each fault, on the CPU (0)")
+X(FILES, "files", "N", count, c.files, "files (1)")
+X(WINDOWS, "windows", "N", count, c.windows, "2M windows, in all files together (16)")
+X(PAGES, "pages", "N", count, c.pages, "pages touched of each window (8)")
+X(PMD, "pmd", "PART", part, c.pmd, "faults that try 2M first (0.25)")
+X(WRITE, "write", "PART", part, c.write, "faults that write (0.5)")
+X(HOLES, "holes", "PART", part, c.holes, "new windows without blocks (1)")
+X(RENEW, "renew", "N", number, c.renew, "faults until a window is new; 0: never (32)")
+X(CONFLICT, "conflict", "PART", part, c.conflict, "2M faults in a new window that meet a locked page")
+X(INVALIDATES, "invalidates", "RATE", rate, c.invalidates, "pages invalidated a second (0)")
+X(WRITEBACKS, "writebacks", "RATE", rate, c.writebacks, "windows written back a second (0)")
+X(HOLD, "hold", "HOLD", hold, c.hold, "the medium's time: alloc=DIST,read=DIST,flush=DIST")
+X(SPIN, "spin", NULL, flag, c.spin, "holds keep their CPU")
+X(COST, "cost", "STEP=TIME,..", costs, c.cost, "what steps of a fault cost")
+X(TABLE_BITS, "table-bits", "N", count, c.table_bits, "2^N wait queues (12)")
+X(FAULTS, "faults", "N", number, c.faults, "faults that count (200000)")
+X(TIME, "time", "TIME", duration, c.time, "no fault starts later")
+X(WARMUP, "warmup", "N", number, c.warmup, "faults before those that count (0)")
+X(KICK, "kick", "TIME", kick, c, "wake who is stranded after TIME")
+X(SEED, "seed", "N", number, c.seed, "of all that is random (1)")
+X(JSON, "json", NULL, flag, json, "print one JSON object")
+X(CDF, "cdf", NULL, flag, cdf, "every per cent of each set of times, with --json")
