@@ -77,6 +77,15 @@ bool pgtable_has(struct pgtable *pt, uint64_t addr, bool write)
 	}
 }
 
+void pgtable_get(struct pgtable *pt, uint64_t addr, struct mm_slot *slot)
+{
+	*slot = (struct mm_slot){
+		.pmd = pgtable_slot(pt, addr),
+		.present = pgtable_has(pt, addr, false),
+		.write = pgtable_has(pt, addr, true),
+	};
+}
+
 bool pgtable_is_huge(struct pgtable *pt, uint64_t addr)
 {
 	return pgtable_slot(pt, addr) == DAX_PT_HUGE;
@@ -86,6 +95,7 @@ static void clear_all(struct pgt_window *w)
 {
 	for (unsigned int i = 0; i < PGT_WORDS; i++) {
 		atomic_store(&w->write[i], 0);
+		atomic_store(&w->dirty[i], 0);
 		atomic_store(&w->present[i], 0);
 	}
 }
@@ -126,73 +136,185 @@ static uint64_t word_mask(unsigned int i, unsigned int first, unsigned int last)
 	return mask;
 }
 
-typedef void window_fn(struct pgt_window *w, unsigned int first,
-		       unsigned int last);
+/* True: @report is to be told of the window. */
+typedef bool window_fn(struct pgt_window *w, unsigned int first,
+		       unsigned int last, bool *whole);
 
 /* @fn for each window of [start, end) with the slots that the range covers. */
 static void for_windows(struct pgtable *pt, uint64_t start, uint64_t end,
-			window_fn *fn)
+			window_fn *fn, pgtable_fn *report, void *arg)
 {
 	while (start < end) {
 		uint64_t head = start & ~(DAX_PMD_SIZE - 1);
 		uint64_t stop = head + DAX_PMD_SIZE;
+		bool whole = false;
 
 		if (stop > end)
 			stop = end;
-		fn(window(pt, start), slot_of(start),
-		   (stop - head) >> PAGE_SHIFT);
+		if (fn(window(pt, start), slot_of(start),
+		       (stop - head) >> PAGE_SHIFT, &whole) && report)
+			report(arg, whole ? head : start,
+			       whole ? head + DAX_PMD_SIZE : stop);
 		start = stop;
 	}
 }
 
-static void zap_window(struct pgt_window *w, unsigned int first,
-		       unsigned int last)
+static bool zap_window(struct pgt_window *w, unsigned int first,
+		       unsigned int last, bool *whole)
 {
 	uint8_t pmd = atomic_load(&w->pmd);
+	uint64_t had = 0;
 
 	if (pmd == PGT_NONE)
-		return;
+		return false;
 	if (pmd >= PGT_HUGE_R) {
 		atomic_store(&w->pmd, PGT_NONE);
-		return;
+		*whole = true;
+		return true;
 	}
 	for (unsigned int i = 0; i < PGT_WORDS; i++) {
 		uint64_t mask = word_mask(i, first, last);
 
 		atomic_fetch_and(&w->write[i], ~mask);
-		atomic_fetch_and(&w->present[i], ~mask);
+		atomic_fetch_and(&w->dirty[i], ~mask);
+		had |= atomic_fetch_and(&w->present[i], ~mask) & mask;
 	}
+	return had;
 }
 
 void pgtable_zap(struct pgtable *pt, uint64_t start, uint64_t end)
 {
-	for_windows(pt, start, end, zap_window);
+	for_windows(pt, start, end, zap_window, NULL, NULL);
 }
 
-static void wrprotect_window(struct pgt_window *w, unsigned int first,
-			     unsigned int last)
+void pgtable_zap_each(struct pgtable *pt, uint64_t start, uint64_t end,
+		      pgtable_fn *fn, void *arg)
+{
+	for_windows(pt, start, end, zap_window, fn, arg);
+}
+
+static bool window_used(struct pgt_window *w, unsigned int first,
+			unsigned int last, bool *whole)
+{
+	return atomic_load(&w->pmd) != PGT_NONE;
+}
+
+void pgtable_each(struct pgtable *pt, uint64_t start, uint64_t end,
+		  pgtable_fn *fn, void *arg)
+{
+	for_windows(pt, start, end, window_used, fn, arg);
+}
+
+static bool wrprotect_window(struct pgt_window *w, unsigned int first,
+			     unsigned int last, bool *whole)
 {
 	uint8_t pmd = PGT_HUGE_W;
 
 	if (atomic_compare_exchange_strong(&w->pmd, &pmd, PGT_HUGE_R) ||
 	    pmd != PGT_TABLE)
-		return;
-	for (unsigned int i = 0; i < PGT_WORDS; i++)
-		atomic_fetch_and(&w->write[i], ~word_mask(i, first, last));
+		return false;
+	for (unsigned int i = 0; i < PGT_WORDS; i++) {
+		uint64_t mask = word_mask(i, first, last);
+
+		atomic_fetch_and(&w->write[i], ~mask);
+		atomic_fetch_and(&w->dirty[i], ~mask);
+	}
+	return false;
 }
 
 void pgtable_wrprotect(struct pgtable *pt, uint64_t start, uint64_t end)
 {
-	for_windows(pt, start, end, wrprotect_window);
+	for_windows(pt, start, end, wrprotect_window, NULL, NULL);
+}
+
+/* change_pte_range() with nothing that may be written. */
+static bool readonly_window(struct pgt_window *w, unsigned int first,
+			    unsigned int last, bool *whole)
+{
+	uint8_t pmd = PGT_HUGE_W;
+
+	if (atomic_compare_exchange_strong(&w->pmd, &pmd, PGT_HUGE_R) ||
+	    pmd != PGT_TABLE)
+		return false;
+	for (unsigned int i = 0; i < PGT_WORDS; i++) {
+		uint64_t mask = word_mask(i, first, last);
+		uint64_t had = atomic_fetch_and(&w->write[i], ~mask) & mask;
+
+		atomic_fetch_or(&w->dirty[i], had);
+	}
+	return false;
+}
+
+/* can_change_pte_writable(): what is dirty is writable at once. */
+static bool upgrade_window(struct pgt_window *w, unsigned int first,
+			   unsigned int last, bool *whole)
+{
+	for (unsigned int i = 0; i < PGT_WORDS; i++) {
+		uint64_t mask = word_mask(i, first, last);
+		uint64_t had = atomic_fetch_and(&w->dirty[i], ~mask) & mask;
+
+		atomic_fetch_or(&w->write[i], had);
+	}
+	return false;
+}
+
+void pgtable_protect(struct pgtable *pt, uint64_t start, uint64_t end,
+		     bool write)
+{
+	for_windows(pt, start, end, readonly_window, NULL, NULL);
+	if (write)
+		for_windows(pt, start, end, upgrade_window, NULL, NULL);
+}
+
+static bool free_table(struct pgt_window *w, unsigned int first,
+		       unsigned int last, bool *whole)
+{
+	uint8_t pmd = PGT_TABLE;
+
+	if (!first && last == PG_PMD_NR &&
+	    atomic_compare_exchange_strong(&w->pmd, &pmd, PGT_NONE))
+		clear_all(w);
+	return false;
+}
+
+void pgtable_free_tables(struct pgtable *pt, uint64_t start, uint64_t end)
+{
+	for_windows(pt, start, end, free_table, NULL, NULL);
+}
+
+void pgtable_set_table(struct pgtable *pt, uint64_t addr)
+{
+	uint8_t none = PGT_NONE;
+
+	atomic_compare_exchange_strong(&window(pt, addr)->pmd, &none, PGT_TABLE);
+}
+
+static bool is_dirty(struct pgtable *pt, uint64_t addr)
+{
+	unsigned int slot = slot_of(addr);
+
+	return atomic_load(&window(pt, addr)->dirty[slot / 64]) >> (slot % 64) & 1;
+}
+
+static void set_dirty(struct pgtable *pt, uint64_t addr)
+{
+	unsigned int slot = slot_of(addr);
+
+	atomic_fetch_or(&window(pt, addr)->dirty[slot / 64],
+			1ULL << (slot % 64));
 }
 
 static void copy_slots(struct pgtable *to, struct pgtable *from, uint64_t addr,
 		       uint64_t stop, uint64_t delta)
 {
-	for (; addr < stop; addr += DAX_PAGE_SIZE)
-		if (pgtable_has(from, addr, false))
-			pgtable_set_pte(to, addr + delta,
-					pgtable_has(from, addr, true));
+	for (; addr < stop; addr += DAX_PAGE_SIZE) {
+		pgtable_set_table(to, addr + delta);
+		if (!pgtable_has(from, addr, false))
+			continue;
+		pgtable_set_pte(to, addr + delta, pgtable_has(from, addr, true));
+		if (is_dirty(from, addr))
+			set_dirty(to, addr + delta);
+	}
 }
 
 void pgtable_copy(struct pgtable *to, struct pgtable *from, uint64_t start,
