@@ -53,15 +53,20 @@ int64_t media_extent(int fd, uint64_t pos, uint64_t len, bool *data)
 	return (uint64_t)next - pos < len ? next - (off_t)pos : (int64_t)len;
 }
 
-bool media_memory_full(int fd, uint64_t pos, uint64_t len)
+uint64_t media_memory_pages(int fd, uint64_t pos, uint64_t len)
 {
 	uint64_t range[2] = { pos, len };
 	struct {
 		uint64_t cache, dirty, writeback, evicted, recently_evicted;
 	} stat;
 
-	return !syscall(SYS_cachestat, fd, range, &stat, 0) &&
-	       (stat.cache + stat.evicted) * MEDIA_PAGE >= len;
+	return syscall(SYS_cachestat, fd, range, &stat, 0) ? 0 :
+	       stat.cache + stat.evicted;
+}
+
+bool media_memory_full(int fd, uint64_t pos, uint64_t len)
+{
+	return media_memory_pages(fd, pos, len) * MEDIA_PAGE >= len;
 }
 
 int64_t media_memory_extent(int fd, uint64_t pos, uint64_t len, bool *data)
@@ -208,6 +213,12 @@ int media_open(struct media **m, int fd, char *why, unsigned int why_len)
 	if (ret)
 		close(base.fd);
 	return ret;
+}
+
+int media_track(struct media *m)
+{
+	return m->kind == MEDIA_DIRECT && m->page_size == MEDIA_PAGE ?
+	       media_direct_track(m) : -EOPNOTSUPP;
 }
 
 void media_close(struct media *m)

@@ -34,6 +34,7 @@ enum media_flags {
 	MEDIA_ABSENT	= 0x8,	/* the fault says that it is not (MISSING) */
 	MEDIA_WHOLE	= 0x10,	/* the window is a zero entry: pages in it are fills of
 				 * ours, so MEDIA_WRITE allocates all of it */
+	MEDIA_ZERO	= 0x20,	/* fill(): for a reader of a hole, see media_track() */
 };
 
 struct media_ops {
@@ -82,6 +83,12 @@ struct media_ops {
 	int (*punch)(struct media *m, uint64_t pos, uint64_t len);
 	/* media_cleared() at a lower price; may be NULL. */
 	bool (*cleared)(struct media *m, uint64_t pos);
+	/*
+	 * Only with media_track(), and NULL where there is nothing to know:
+	 * write(2) has stored [pos, pos+len); all metadata is durable.
+	 */
+	void (*written)(struct media *m, uint64_t pos, uint64_t len);
+	void (*synced)(struct media *m);
 	void (*close)(struct media *m);
 };
 
@@ -104,6 +111,14 @@ struct media {
  */
 int media_open(struct media **m, int fd, char *why, unsigned int why_len);
 void media_close(struct media *m);
+/*
+ * From here on iomap() answers as a file system does whose holes stay holes
+ * when they are read: a page that fill() made with MEDIA_ZERO is a hole until a
+ * MEDIA_WRITE allocates it. DAX_IOMAP_F_DIRTY tells of metadata that changed
+ * since the last synced(). direct on tmpfs only, before the first iomap(). 0 or
+ * -errno.
+ */
+int media_track(struct media *m);
 /* Fresh size of the file in bytes (fstat), also stored in m->size. */
 uint64_t media_size(struct media *m);
 /*

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "io/armed.h"
-#include "io/witness.h"
+#include "io/fills.h"
 #include "io/media_impl.h"
+#include "io/witness.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22	/* 5.14 */
@@ -21,6 +22,10 @@ struct direct {
 	struct media m;
 	struct armed own;	/* the file; allocates single pages */
 	struct witness seen;	/* heads of windows that were cleared */
+	/* media_track(): */
+	bool track;
+	struct fills fills;	/* pages that are holes to iomap() */
+	atomic_bool changed;	/* metadata, since the last synced() */
 };
 
 static struct direct *to_direct(struct media *m)
@@ -59,8 +64,15 @@ static int direct_fill(struct media *m, uint64_t pos, uint64_t len, unsigned int
 
 	if (m->readonly)
 		return -EROFS;
-	if (len == MEDIA_PAGE && !hugetlb(m))
+	if (len == MEDIA_PAGE && !hugetlb(m)) {
+		/*
+		 * Before there is a page: nobody has written to it by then. One
+		 * that is there meanwhile is none of ours, but a reader's hole.
+		 */
+		if (flags & MEDIA_ZERO && d->track)
+			fills_set(&d->fills, pos / MEDIA_PAGE);
 		return armed_zero(&d->own, pos);
+	}
 	return allocate(d, pos, len);
 }
 
@@ -150,6 +162,78 @@ static int iomap_full(struct media *m, uint64_t pos, uint64_t len, unsigned int 
 	return 0;
 }
 
+/* ---------------------------------------------- where holes are tracked */
+
+static void add_changed(struct direct *d, struct dax_iomap *iomap)
+{
+	if (iomap->flags & DAX_IOMAP_F_NEW)
+		atomic_store(&d->changed, true);
+	if (atomic_load(&d->changed))
+		iomap->flags |= DAX_IOMAP_F_DIRTY;
+}
+
+static void track_page(struct direct *d, uint64_t pos, unsigned int flags,
+		       struct dax_iomap *iomap)
+{
+	uint64_t page = pos / MEDIA_PAGE;
+
+	if (fills_test(&d->fills, page))
+		flags = (flags & ~MEDIA_PRESENT) | MEDIA_ABSENT;
+	iomap_page(&d->m, pos, MEDIA_PAGE, flags, iomap);
+	if (flags & MEDIA_WRITE && !iomap->error)
+		fills_clear(&d->fills, page, page);
+}
+
+/* Neither a hole nor full: what the first page is, which is no 2M extent. */
+static void track_mixed(struct direct *d, uint64_t pos, unsigned int flags,
+			struct dax_iomap *iomap)
+{
+	/* The rest of the window decides; this page is not allocated for it. */
+	iomap_page(&d->m, pos, MEDIA_PAGE,
+		   fills_test(&d->fills, pos / MEDIA_PAGE) ?
+		   MEDIA_ABSENT : 0, iomap);
+	if (flags & MEDIA_WRITE && !iomap->error)
+		iomap->type = DAX_IOMAP_MAPPED;
+}
+
+static int track_window(struct direct *d, uint64_t pos, uint64_t len,
+			unsigned int flags, struct dax_iomap *iomap)
+{
+	uint64_t page = pos / MEDIA_PAGE, nr = len / MEDIA_PAGE;
+	uint64_t fills = fills_count(&d->fills, page, nr);
+	uint64_t there = media_memory_pages(d->m.fd, pos, len);
+	int ret = 0;
+
+	if (there == nr && !fills)
+		ret = iomap_full(&d->m, pos, len, flags, iomap);
+	else if (there > fills)
+		track_mixed(d, pos, flags, iomap);
+	else if (!(flags & MEDIA_WRITE))
+		media_iomap_set(iomap, DAX_IOMAP_HOLE, pos, len, false);
+	else if (d->m.readonly)
+		media_iomap_error(iomap, -EROFS);
+	else
+		ret = iomap_allocate(&d->m, pos, len, flags, iomap);
+	if (!ret && flags & MEDIA_WRITE && iomap->length == len)
+		fills_clear(&d->fills, page, page + nr - 1);
+	return ret;
+}
+
+static int direct_iomap_tracked(struct media *m, uint64_t pos, uint64_t len,
+				unsigned int flags, struct dax_iomap *iomap)
+{
+	struct direct *d = to_direct(m);
+	int ret = 0;
+
+	if (len <= MEDIA_PAGE)
+		track_page(d, pos, flags, iomap);
+	else
+		ret = track_window(d, pos, len, flags, iomap);
+	if (!ret && !iomap->error)
+		add_changed(d, iomap);
+	return ret;
+}
+
 /*
  * A window. Where it is not full its extents come from SEEK_DATA, for which a
  * folio that is allocated and not yet cleared is a hole, as an unwritten extent
@@ -161,6 +245,8 @@ static int direct_iomap(struct media *m, uint64_t pos, uint64_t len, unsigned in
 	int64_t got;
 	bool data;
 
+	if (to_direct(m)->track)
+		return direct_iomap_tracked(m, pos, len, flags, iomap);
 	if (len <= m->page_size)
 		return iomap_page(m, pos, len, flags, iomap);
 	if (flags & MEDIA_PRESENT) {
@@ -196,13 +282,25 @@ static int direct_writeback(struct media *m, uint64_t pos, uint64_t len)
 
 static int direct_resize(struct media *m)
 {
-	media_size(m);
+	struct direct *d = to_direct(m);
+	uint64_t size;
+
+	size = media_size(m);
+	fills_clear(&d->fills, (size + MEDIA_PAGE - 1) / MEDIA_PAGE, UINT64_MAX);
+	atomic_store(&d->changed, true);
 	return 0;
 }
 
 /* The pages are the file's: they are gone already. */
 static int direct_punch(struct media *m, uint64_t pos, uint64_t len)
 {
+	struct direct *d = to_direct(m);
+	uint64_t first = (pos + MEDIA_PAGE - 1) / MEDIA_PAGE;
+	uint64_t end = (pos + len) / MEDIA_PAGE;
+
+	if (first < end)
+		fills_clear(&d->fills, first, end - 1);
+	atomic_store(&d->changed, true);
 	return 0;
 }
 
@@ -224,12 +322,28 @@ static bool direct_cleared(struct media *m, uint64_t pos)
 	return true;
 }
 
+static void direct_written(struct media *m, uint64_t pos, uint64_t len)
+{
+	struct direct *d = to_direct(m);
+	uint64_t first = pos / MEDIA_PAGE, last = (pos + len - 1) / MEDIA_PAGE;
+
+	fills_clear(&d->fills, first, last);
+	/* It may have allocated; only the file system would know. */
+	atomic_store(&d->changed, true);
+}
+
+static void direct_synced(struct media *m)
+{
+	atomic_store(&to_direct(m)->changed, false);
+}
+
 static void direct_close(struct media *m)
 {
 	struct direct *d = to_direct(m);
 
 	armed_exit(&d->own);
 	witness_exit(&d->seen);
+	fills_exit(&d->fills);
 	close(m->fd);
 	free(d);
 }
@@ -244,6 +358,8 @@ static const struct media_ops direct_ops = {
 	.resize = direct_resize,
 	.punch = direct_punch,
 	.cleared = direct_cleared,
+	.written = direct_written,
+	.synced = direct_synced,
 	.close = direct_close,
 };
 
@@ -261,4 +377,15 @@ int media_direct_new(struct media **out, const struct media *base, char *why,
 	witness_init(&d->seen, d->m.fd);
 	*out = &d->m;
 	return 0;
+}
+
+int media_direct_track(struct media *m)
+{
+	struct direct *d = to_direct(m);
+	int ret = fills_init(&d->fills);
+
+	d->track = !ret;
+	/* What was done to the file before is nobody's business. */
+	atomic_store(&d->changed, false);
+	return ret;
 }

@@ -21,6 +21,8 @@ int media_direct_new(struct media **m, const struct media *base, char *why,
 int media_image_new(struct media **m, const struct media *base, char *why,
 		    unsigned int why_len);
 
+int media_direct_track(struct media *m);
+
 /* Formats a sentence to @why and returns @err. */
 int media_fail(int err, char *why, unsigned int why_len, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -39,6 +41,9 @@ int64_t media_extent(int fd, uint64_t pos, uint64_t len, bool *data);
  * cachestat(2) is of Linux 6.5.
  */
 bool media_memory_full(int fd, uint64_t pos, uint64_t len);
+
+/* How many of them are; 0 also when it is not known. */
+uint64_t media_memory_pages(int fd, uint64_t pos, uint64_t len);
 
 /* media_extent() for a tmpfs file or memfd; a range that is full is data. */
 int64_t media_memory_extent(int fd, uint64_t pos, uint64_t len, bool *data);
