@@ -22,7 +22,7 @@ python=/usr/bin/python3
 
 # Nothing of the caller's may change what the programs under test do.
 unset LD_PRELOAD UDAX_SOCKET UDAX_PMEM UDAX_TOKEN UDAX_REQUIRE UDAX_VERBOSE \
-	UDAX_MMAP_LOCK
+	UDAX_MMAP_LOCK UDAX_EXACT
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
 export LC_ALL PATH

@@ -18,9 +18,12 @@
  *			udaxd does API and REGISTER. Sent before the first MAP.
  *	OPEN		+ the program's descriptor: how is this file to be mapped?
  *	BEGIN, raw mmap/munmap/mremap/mprotect/madvise, MAP or END
- *	FILEOP		after a size change, punch or zero of a managed file
- *	SYNC		msync, fsync, fdatasync of an image file
+ *	FILEOP		after a size change, punch or zero of a managed file; with
+ *			UDAX_HELLO_EXACT also after a write(2) to one
+ *	SYNC		msync, fsync, fdatasync of an image file; with
+ *			UDAX_HELLO_EXACT of any managed file
  *	FS		of clients that are a file's file system
+ *	HELLO AGENT, ZAP	see struct udax_zap
  * The session ends when the process does (pidfd) or its memory is gone (exec);
  * a socket that hangs up while both live may be replaced by a new one: HELLO
  * with UDAX_HELLO_AGAIN and the session's id.
@@ -45,6 +48,7 @@ enum udax_op {
 	UDAX_OP_SYNC,
 	UDAX_OP_KEEP,		/* udaxd to the keeper: hold these descriptors */
 	UDAX_OP_FS,
+	UDAX_OP_ZAP,		/* udaxd to the agent: take these translations away */
 	UDAX_OP_NR,
 	UDAX_OP_REPLY = 0x8000,
 };
@@ -68,11 +72,17 @@ enum udax_hello_kind {
 	UDAX_HELLO_FORKED,	/* in a forked child, see probe */
 	UDAX_HELLO_AGAIN,	/* the socket was lost, the memory was not */
 	UDAX_HELLO_KEEPER,	/* udax run: holds descriptors of image sessions */
+	UDAX_HELLO_AGENT,	/* a thread of the session's process that serves ZAP */
 };
 
 /* hello reply, udax_hello.flags */
 #define UDAX_HELLO_CLAIMED	0x1u	/* FORKED: the fork event was seen, the child's
 					 * regions are served; else send UFFD and MAPs */
+#define UDAX_HELLO_EXACT	0x4u	/* --track exact: files in memory are followed as
+					 * the kernel does it. The program starts an
+					 * agent before its first MAP, tells of syncs and
+					 * writes, grants MAP_SYNC, waits for each END */
+
 /* hello request, udax_hello.flags */
 #define UDAX_HELLO_MMAP_LOCK	0x2u	/* every change of the address space is
 					 * bracketed: BEGIN takes the emulated
@@ -82,7 +92,7 @@ struct udax_hello {
 	uint32_t kind;		/* enum udax_hello_kind */
 	uint32_t flags;		/* UDAX_HELLO_*, each way its own */
 	uint64_t token;		/* UDAX_TOKEN: the run that it belongs to; 0: none */
-	uint64_t session;	/* reply: the id. FORKED: the parent's, AGAIN: its own */
+	uint64_t session;	/* reply: the id. FORKED: the parent's, AGAIN, AGENT: its own */
 	uint64_t probe;		/* FORKED: a fresh private anonymous page of the child,
 				 * never touched; udaxd finds the child's userfaultfd
 				 * by it (it writes a nonce there through it) */
@@ -171,6 +181,7 @@ enum udax_fileop {
 	UDAX_FILEOP_ZERO,
 	UDAX_FILEOP_COLLAPSE,		/* also INSERT: everything from offset on moves */
 	UDAX_FILEOP_ALLOCATE,		/* plain fallocate: the size may have grown */
+	UDAX_FILEOP_WRITE,		/* write(2) stored len bytes at offset */
 };
 
 /* Always comes with the program's descriptor. Sent after the raw call succeeded. */
@@ -248,6 +259,27 @@ struct udax_extent {
 	uint32_t flags;		/* answer: enum dax_iomap_flags */
 };
 
+/*
+ * ZAP: udaxd to the agent, one at a time, answered by a reply once it is done:
+ * the translations of the ranges are to go, as by the kernel's
+ * unmap_mapping_range(..., even_cows = 0). MADV_DONTNEED does it; the pages are
+ * the file's and stay. Private copies, and whatever is anonymous, must not go:
+ * /proc/self/pagemap tells them (bit 63, present, and bit 61, of a file).
+ *
+ * While a ZAP is unanswered udaxd answers no BEGIN, and from a BEGIN to its END
+ * it sends none: the ranges are what udaxd thinks they are. The agent takes no
+ * lock and calls nothing that waits for udaxd.
+ */
+#define UDAX_ZAP_RANGES	6
+
+struct udax_zap {
+	uint32_t nr;
+	uint32_t pad;
+	struct {
+		uint64_t addr, len;
+	} range[UDAX_ZAP_RANGES];
+};
+
 struct udax_msg {
 	struct udax_hdr hdr;
 	union {
@@ -260,6 +292,7 @@ struct udax_msg {
 		struct udax_sync_msg sync;
 		struct udax_keep keep;
 		struct udax_fs_msg fs;
+		struct udax_zap zap;
 		uint8_t size[104];
 	};
 };
@@ -277,6 +310,9 @@ _Static_assert(sizeof(struct udax_extent) == 40, "wire format");
 #define UDAX_ENV_TOKEN		"UDAX_TOKEN"	/* hexadecimal run token */
 #define UDAX_ENV_REQUIRE	"UDAX_REQUIRE"	/* 1: no daemon is fatal (exit 125) */
 #define UDAX_ENV_MMAP_LOCK	"UDAX_MMAP_LOCK"	/* "kernel": UDAX_HELLO_MMAP_LOCK */
+#define UDAX_ENV_EXACT		"UDAX_EXACT"	/* 1: udaxd runs with --track exact, says
+						 * udax run; programs that only write(2)
+						 * must know it before they say hello */
 #define UDAX_ENV_VERBOSE	"UDAX_VERBOSE"	/* 1: the shim says what it does */
 
 /* The control socket's path is the data socket's with this appended. */

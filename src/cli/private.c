@@ -93,6 +93,7 @@ become_daemon(const char *program, char **argv, const sigset_t *mask,
 	unsetenv(UDAX_ENV_TOKEN);
 	unsetenv(UDAX_ENV_REQUIRE);
 	unsetenv(UDAX_ENV_MMAP_LOCK);
+	unsetenv(UDAX_ENV_EXACT);
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execv(program, argv);

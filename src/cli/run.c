@@ -54,6 +54,8 @@ static int set_environment(const struct run *r)
 	    (r->opt.mmap_lock ? setenv(UDAX_ENV_MMAP_LOCK, "kernel", 1) :
 				unsetenv(UDAX_ENV_MMAP_LOCK)) ||
 	    (r->opt.require && setenv(UDAX_ENV_REQUIRE, "1", 1)) ||
+	    (r->opt.track && !strcmp(r->opt.track, "exact") &&
+	     setenv(UDAX_ENV_EXACT, "1", 1)) ||
 	    (r->opt.verbose && setenv(UDAX_ENV_VERBOSE, "1", 1))) {
 		free(list);
 		complain("cannot set the environment: %s", strerror(errno));

@@ -36,14 +36,24 @@ static void reply_if_quiet(struct session *s)
 	bool send;
 
 	lock_take(&s->lock);
-	send = s->reply_pending && !anyone_installing(s);
+	send = s->reply_pending && !s->zapper.busy && !anyone_installing(s);
 	if (send) {
 		s->reply_pending = false;
 		reply = s->reply;
+		if (reply.begin.what == UDAX_CHANGE_MPROTECT ||
+		    reply.begin.what == UDAX_CHANGE_MREMAP)
+			shadow_protect(s, reply.begin.addr,
+				       reply.begin.addr + reply.begin.len);
 	}
 	lock_release(&s->lock);
 	if (send)
 		wire_reply(s->sock, &reply, 0, NULL, NULL, 0);
+}
+
+void bracket_quiet(struct session *s)
+{
+	if (atomic_load(&s->blocked))
+		reply_if_quiet(s);
 }
 
 bool install_begin(struct exec *x, struct region *r, uint64_t addr)
@@ -93,7 +103,8 @@ static void protect_before_move(struct session *s, uint64_t start, uint64_t end)
 	for (unsigned int i = 0; i < s->nr_regions; i++) {
 		struct region *r = s->regions[i];
 
-		if (!r->wp || r->end <= start || r->start >= end)
+		if (!r->wp || r->file->exact || r->end <= start ||
+		    r->start >= end)
 			continue;
 		pgtable_wrprotect(&r->pt, r->start, r->end);
 		uffd_writeprotect(s->uffd, r->start, r->end - r->start, true,
@@ -145,6 +156,7 @@ static void release(struct session *s, unsigned int behind)
 	end = s->dropped_end;
 	s->dropped_start = UINT64_MAX;
 	s->dropped_end = 0;
+	zap_resume(s);
 	lock_release(&s->lock);
 	if (start < end && s->uffd >= 0)
 		uffd_wake(s->uffd, start, end - start);
@@ -182,7 +194,9 @@ static void zap_range(struct session *s, uint64_t start, uint64_t end)
 		uint64_t a = r->start > start ? r->start : start;
 		uint64_t b = r->end < end ? r->end : end;
 
-		if (a < b)
+		if (a < b && r->file->exact)
+			shadow_dontneed(r, a, b);
+		else if (a < b)
 			pgtable_zap(&r->pt, a, b);
 	}
 }
@@ -210,6 +224,21 @@ static void end_madvise(struct session *s, const struct udax_end *e,
 	}
 }
 
+#define PROT_ACCESS (PROT_READ | PROT_WRITE)
+
+static bool changes_prot(const struct session *s, uint64_t start, uint64_t end,
+			 uint32_t prot)
+{
+	for (unsigned int i = 0; i < s->nr_regions; i++) {
+		const struct region *r = s->regions[i];
+
+		if (r->end > start && r->start < end &&
+		    (!r->file->exact || (r->prot ^ prot) & PROT_ACCESS))
+			return true;
+	}
+	return false;
+}
+
 /*
  * mprotect takes permissions from the emulated tables; a huge pmd of which only
  * a part changes is dropped (the kernel splits a DAX pmd so).
@@ -219,11 +248,18 @@ static void end_mprotect(struct session *s, const struct udax_end *e,
 {
 	uint64_t end = e->addr + e->len;
 
+	/* mprotect_fixup() leaves alone what is so already. */
+	if (!changes_prot(s, e->addr, end, e->prot))
+		return;
 	replace_regions(s, e->addr, end, e->prot, 0, 0, false, removed);
 	for (unsigned int i = 0; i < s->nr_regions; i++) {
 		struct region *r = s->regions[i];
 
-		if (r->end > e->addr && r->start < end && r->wp)
+		if (r->end <= e->addr || r->start >= end || !r->wp)
+			continue;
+		if (r->file->exact)
+			shadow_mprotect(r, r->start, r->end);
+		else
 			pgtable_wrprotect(&r->pt, r->start, r->end);
 	}
 }
@@ -234,7 +270,9 @@ static int reregister(struct session *s, struct region *r)
 	unsigned int modes = UFFD_MISSING | UFFD_MINOR | (r->wp ? UFFD_WP : 0);
 	int err = uffd_register(s->uffd, r->start, r->end - r->start, modes);
 
-	if (!err && r->wp)
+	if (!err && r->file->exact)
+		shadow_protect(s, r->start, r->end);
+	else if (!err && r->wp)
 		uffd_writeprotect(s->uffd, r->start, r->end - r->start, true,
 				  false);
 	return err;
@@ -266,6 +304,8 @@ static struct region *moved_region(struct region *old, const struct udax_end *e)
 		if (stop > old->end)
 			stop = old->end;
 		pgtable_copy(&r->pt, &old->pt, from, stop, start - from);
+		if (old->file->exact)
+			shadow_moved(r, old, from, stop, start - from);
 	}
 	return r;
 }
@@ -288,8 +328,12 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 		err = region_split(s, e->addr, removed);
 	if (!err)
 		err = region_split(s, end, removed);
+	/* A mapping that shrinks is cut. */
+	if (!err && e->new_len < e->len)
+		err = region_split(s, e->addr + e->new_len, removed);
 	if (!err)
 		err = region_remove(s, e->addr, end, old);
+	zap_moved(s, e->addr, end, e->new_addr);
 	for (unsigned int i = 0; i < old->nr && !err; i++) {
 		struct region *r = moved_region(old->r[i], e);
 
@@ -330,6 +374,10 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 			end_madvise(s, e, &removed);
 			break;
 		}
+		shadow_merge(s, e->what == UDAX_CHANGE_MREMAP ? e->new_addr :
+			     e->addr, e->what == UDAX_CHANGE_MREMAP ?
+			     e->new_addr + e->new_len : e->addr + e->len,
+			     &removed);
 	}
 	lock_release(&s->lock);
 	release(s, e->waiting);
@@ -341,7 +389,7 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 			 e->advice == MADV_REMOVE)
 			rangeop_remove(s, msg);
 		else
-			wire_reply(s->sock, msg, -err, NULL, NULL, 0);
+			zap_reply(s, msg, -err, NULL);
 	}
 	region_ref_put(&moved);
 	region_ref_put(&removed);

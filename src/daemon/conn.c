@@ -151,6 +151,8 @@ static void reply_hello(struct conn *c, const struct udax_msg *m,
 	struct udax_msg reply = *m;
 	bool send_dev = !(flags & UDAX_HELLO_CLAIMED) && c->d->dev >= 0;
 
+	if (c->d->opt.track == TRACK_EXACT)
+		flags |= UDAX_HELLO_EXACT;
 	reply.hello.session = s ? s->id : 0;
 	reply.hello.flags = flags;
 	wire_reply(c->fd, m, 0, &reply, &c->d->dev, send_dev);
@@ -237,6 +239,16 @@ static bool hello(struct conn *c, const struct udax_msg *m, bool late)
 		if (!s)
 			s = hello_new(c, h);
 		break;
+	case UDAX_HELLO_AGENT:
+		s = session_find(c->d, h->session);
+		if (s && s->pid == c->peer.pid) {
+			zap_adopt(s, c->fd, m);
+			return true;
+		}
+		if (s)
+			session_put(s);
+		wire_reply(c->fd, m, ESRCH, NULL, NULL, 0);
+		return false;
 	case UDAX_HELLO_KEEPER: {
 		struct group *g = group_get(c->d, h->token);
 

@@ -68,6 +68,7 @@ struct file {
 	bool redrain;			/* daemon lock: used meanwhile */
 	struct group *group;		/* whose drain it is: the last to map it */
 	struct media *media;
+	bool exact;			/* served as --track exact has it; constant */
 	struct dax_mapping mapping;	/* the model's part; own lock */
 	void *table_mem;
 	uint64_t table_size;
@@ -97,6 +98,7 @@ struct region {
 	_Atomic uint32_t prot;
 	_Atomic uint32_t flags;		/* UDAX_MAP_* */
 	bool wp;			/* registered with write protection */
+	_Atomic bool anon;		/* private copies were made of it */
 	_Atomic bool dead;		/* replaced or unmapped: install nothing */
 	atomic_uint refs;
 	struct pgtable pt;		/* the emulated page table of the range */
@@ -116,6 +118,32 @@ struct mmap_lock {
 };
 
 enum session_state { SESSION_LIVE, SESSION_ENDING };
+
+/* Somebody waits until what he has queued is zapped; zap.c. */
+struct zap_wait {
+	struct list_head link;		/* zapper.waits */
+	uint64_t seq;
+	void (*fn)(struct exec *x, struct zap_wait *w);
+};
+
+/*
+ * Zaps of translations that only the program itself can make; its agent does
+ * them in order, one message at a time. Session lock, but for @op.
+ */
+struct zapper {
+	int sock;			/* the agent's, or -1 */
+	struct loop_op op;		/* home worker */
+	struct zap_range {
+		uint64_t start, end;
+	} *queue;
+	unsigned int nr, room;
+	uint64_t queued, sent, done;	/* sequence numbers of ranges */
+	bool busy;			/* a message is unanswered */
+	struct list_head waits;		/* zap_wait.link */
+	struct zap_wait reply_wait;	/* @reply goes out when all is zapped */
+	bool reply_waits;
+	struct udax_msg reply;
+};
 
 /* One memory of one program. */
 struct session {
@@ -139,6 +167,9 @@ struct session {
 	unsigned int nr_regions, max_regions;
 	struct file *opened;		/* home worker: a reference from OPEN to MAP */
 	struct list_head fs_files;	/* home worker: whose file system it is; fs.c */
+	struct file **kept;		/* home worker: references, see file_keep() */
+	unsigned int nr_kept;
+	struct zapper zapper;
 	bool image;			/* has or had a region of an image file */
 	struct mmap_lock mmap_lock;
 	/* The bracket around a change of the address space; bracket.c. */

@@ -142,10 +142,12 @@ static bool answer_held(struct task *t)
 		t->inval_held = true;
 		return true;
 	case DAX_PT_CHECK:
+		if (t->file->exact)
+			return false;
 		op->ans.slot = pgtable_slot(&t->region->pt, t->addr);
 		return true;
 	case DAX_IOMAP:
-		if (t->file->fs || hold_has(t->file) || !install_known_present(t))
+		if (t->file->exact || t->file->fs || hold_has(t->file) || !install_known_present(t))
 			return false;
 		op->ans.iomap = (struct dax_iomap) {
 			.type = DAX_IOMAP_MAPPED,
@@ -220,7 +222,8 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 		flags |= MEDIA_PRESENT;
 	/* What the message said is old once the fault has waited. */
 	if (t->kind == TASK_FAULT && !t->waited && !op->order)
-		flags |= t->minor ? MEDIA_PRESENT : MEDIA_ABSENT;
+		flags |= t->minor || (t->wp && t->file->exact) ?
+			 MEDIA_PRESENT : MEDIA_ABSENT;
 	if (m->ops->iomap(m, op->ask.pos, op->ask.len, flags,
 			  &op->ans.iomap) == -EAGAIN) {
 		pool_submit(x->d->pool, t);
@@ -277,6 +280,8 @@ static enum task_next do_fslock(struct exec *x, struct task *t)
 
 static enum task_next do_fsunlock(struct exec *x, struct task *t)
 {
+	if (t->next)	/* when the last operation is over */
+		return TASK_STEP;
 	if (t->kind == TASK_RANGE && t->locked) {
 		if (!x->may_block) {
 			pool_submit(x->d->pool, t);
@@ -288,9 +293,115 @@ static enum task_next do_fsunlock(struct exec *x, struct task *t)
 	return TASK_STEP;
 }
 
+static struct session *task_session(const struct task *t)
+{
+	return t->kind == TASK_FAULT ? t->region->session : t->owner;
+}
+
+enum task_next exec_unmap(struct exec *x, struct task *t, uint64_t start,
+			  uint64_t nr, bool cows)
+{
+	if (!t->file->exact) {
+		file_unmap(t->file, start, nr, cows);
+		return TASK_STEP;
+	}
+	if (t->zapped) {
+		t->zapped = false;
+		return TASK_STEP;
+	}
+	/* The page that a message said is protected is not mapped any more. */
+	if (t->kind == TASK_FAULT && t->wp) {
+		t->wp = false;
+		t->minor = true;
+	}
+	return zap_task(t, zap_file(t->file, start, nr, task_session(t)),
+			task_session(t));
+}
+
+enum task_next exec_drop_pmd(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+
+	if (t->zapped) {
+		t->zapped = false;
+		return TASK_STEP;
+	}
+	if (!pgtable_is_huge(&r->pt, t->addr))
+		return TASK_STEP;
+	if (!t->file->exact) {
+		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
+		return TASK_STEP;
+	}
+	if (t->wp) {
+		t->wp = false;
+		t->minor = true;
+	}
+	return zap_task(t, zap_region(r, t->addr, t->addr + DAX_PAGE_SIZE),
+			r->session);
+}
+
+/*
+ * The metadata of a MAP_SYNC fault is made durable: what the kernel's fsync of
+ * the range does. The fault holds no entry meanwhile.
+ */
+static void fsync_done(struct exec *x, struct task *w)
+{
+	struct task *t = w->arg;
+	struct media *m = w->file->media;
+
+	if (m->ops->synced)
+		m->ops->synced(m);
+	t->op.ans.error = w->op.error;
+	t->zapped = true;
+	task_free(x, w);
+	pool_submit(x->d->pool, t);
+}
+
+static enum task_next do_fsync(struct exec *x, struct task *t)
+{
+	const struct dax_op *op = &t->op;
+	struct task *w;
+
+	if (t->zapped) {
+		t->zapped = false;
+		return TASK_STEP;
+	}
+	t->op.ans.error = 0;
+	/* An image has no metadata of its own: nothing can be pending. */
+	if (!t->file->exact)
+		return TASK_STEP;
+	w = task_alloc(x);
+	if (!w) {
+		t->op.ans.error = -ENOMEM;
+		return TASK_STEP;
+	}
+	memset(w, 0, sizeof(*w));
+	dax_op_init_range(&w->op, DAX_OP_WRITEBACK, op->mapping, op->ask.start,
+			  op->ask.start + op->ask.nr - 1);
+	w->op.driver = w;
+	w->kind = TASK_RANGE;
+	w->verb = DAX_MORE;
+	w->file = t->file;
+	w->done = fsync_done;
+	w->arg = t;
+	pool_submit(x->d->pool, w);
+	return TASK_AWAY;
+}
+
+static enum task_next do_wrprotect(struct exec *x, struct task *t)
+{
+	if (!x->may_block) {
+		pool_submit(x->d->pool, t);
+		return TASK_AWAY;
+	}
+	file_wrprotect(x, t->file, t->op.ask.start, t->op.ask.nr);
+	return TASK_STEP;
+}
+
 static enum task_next answer(struct exec *x, struct task *t)
 {
 	struct dax_op *op = &t->op;
+	struct mm_slot slot;
 
 	switch (t->verb) {
 	case DAX_FSLOCK:
@@ -298,7 +409,8 @@ static enum task_next answer(struct exec *x, struct task *t)
 	case DAX_FSUNLOCK:
 		return do_fsunlock(x, t);
 	case DAX_PT_CHECK:
-		op->ans.slot = pgtable_slot(&t->region->pt, t->addr);
+		shadow_get(t->region, t->addr, &slot);
+		op->ans.slot = slot.pmd;
 		return TASK_STEP;
 	case DAX_IOMAP:
 		return do_iomap(x, t);
@@ -306,27 +418,19 @@ static enum task_next answer(struct exec *x, struct task *t)
 		op->ans.error = file_grow_table(t->file);
 		return TASK_STEP;
 	case DAX_UNMAP:
-		file_unmap(t->file, op->ask.start, op->ask.nr, op->ask.cows);
-		return TASK_STEP;
+		return exec_unmap(x, t, op->ask.start, op->ask.nr, op->ask.cows);
 	case DAX_WRPROTECT:
-		file_wrprotect(x, t->file, op->ask.start, op->ask.nr);
-		return TASK_STEP;
+		return do_wrprotect(x, t);
 	case DAX_FLUSH:
 		return do_flush(x, t);
 	case DAX_SPLIT_PMD:
-		if (pgtable_is_huge(&t->region->pt, t->addr))
-			pgtable_zap(&t->region->pt, t->addr,
-				    t->addr + DAX_PAGE_SIZE);
-		return TASK_STEP;
+		return exec_drop_pmd(x, t);
 	case DAX_COPY:
 		return install_private(x, t);
 	case DAX_MAP:
 		return install_map(x, t);
 	case DAX_FSYNC:
-		/* tmpfs grants no MAP_SYNC and an image has no metadata of its
-		 * own: nothing can be pending. */
-		op->ans.error = 0;
-		return TASK_STEP;
+		return do_fsync(x, t);
 	case DAX_PAGE_BUSY:
 		op->ans.busy = false;
 		return TASK_STEP;
@@ -378,7 +482,7 @@ static int sync_range(struct task *t)
 			    (end - t->op.pgoff) << PAGE_SHIFT);
 }
 
-static void range_done(struct exec *x, struct task *t)
+void range_done(struct exec *x, struct task *t)
 {
 	int err;
 
@@ -397,6 +501,19 @@ static void range_done(struct exec *x, struct task *t)
 	t->done(x, t);
 }
 
+/* False: the task is over, or elsewhere. */
+static bool goes_on(struct exec *x, struct task *t)
+{
+	if (t->kind == TASK_FAULT) {
+		fault_done(x, t);
+		return fault_next(x, t);
+	}
+	if (t->next)
+		return t->next(x, t);
+	range_done(x, t);
+	return false;
+}
+
 static void run_one(struct exec *x, struct task *t)
 {
 	t->stats = task_stats(x, t);
@@ -404,6 +521,11 @@ static void run_one(struct exec *x, struct task *t)
 		install_refill(x, t);
 		return;
 	}
+	if (t->kind == TASK_FAULT && t->verb == DAX_DONE && !fault_next(x, t))
+		return;
+	if (t->kind == TASK_RANGE && t->verb == DAX_DONE && t->next &&
+	    !t->next(x, t))
+		return;
 	if (t->kind == TASK_RANGE && t->finished) {
 		range_done(x, t);
 		return;
@@ -429,11 +551,8 @@ static void run_one(struct exec *x, struct task *t)
 		if (t->inval_held)
 			inval_unlock(x, t);
 		t->inval_held = false;
-		if (t->kind == TASK_FAULT)
-			fault_done(x, t);
-		else
-			range_done(x, t);
-		return;
+		if (!goes_on(x, t))
+			return;
 	}
 }
 

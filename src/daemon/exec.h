@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/storm.h"
+#include "mm/mmfault.h"
 
 /* A thread that runs tasks. All fields are the thread's own unless said. */
 struct exec {
@@ -78,7 +79,13 @@ struct task {
 	uint32_t tid;			/* faulting thread */
 	bool write, minor, wp;		/* from the message */
 	bool refill;			/* the model is not asked */
+	bool rebuild;			/* the tables have it, reality must not: fault.c */
+	bool attempted;			/* the model has been asked */
+	struct mm_fault mm;		/* the mm's part of the fault */
 	bool installed;			/* MAP has seen to the thread */
+
+	bool zapped;			/* the verb's zap is done, see zap_task() */
+	struct zap_wait zap;
 
 	/* TASK_RANGE: holds a reference of @file */
 	struct session *owner;		/* who asked, alive as long as this; NULL: udaxd */
@@ -90,6 +97,12 @@ struct task {
 	void (*locked)(struct exec *x, struct task *t);
 	void *arg;
 	bool finished;			/* by the model; to be synced */
+	/*
+	 * Called when the model has finished: false ends the task, true goes on
+	 * with what it has made of @op. The invalidate lock, once taken, is kept
+	 * from one operation to the next.
+	 */
+	bool (*next)(struct exec *x, struct task *t);
 
 	struct {			/* hold.c; the medium works */
 		uint64_t until;		/* CLOCK_MONOTONIC, ns */
@@ -123,6 +136,8 @@ static inline void exec_fault_ended(struct exec *x)
 /* Runs @t until it is done or waits somewhere else, then all that it woke. */
 void task_run(struct exec *x, struct task *t);
 void exec_run_ready(struct exec *x);
+/* TASK_RANGE: the model has finished. Calls t->done, on a helper. */
+void range_done(struct exec *x, struct task *t);
 
 /*
  * Wakes a thread so that it faults again: at once, or, by an executor that is
@@ -131,12 +146,22 @@ void exec_run_ready(struct exec *x);
  */
 void exec_wake_later(struct exec *x, struct session *s, uint64_t addr);
 
+/* DAX_UNMAP; DAX_SPLIT_PMD, and MM_FAULT_DROP_PMD. */
+enum task_next exec_unmap(struct exec *x, struct task *t, uint64_t start,
+			  uint64_t nr, bool cows);
+enum task_next exec_drop_pmd(struct exec *x, struct task *t);
+
 /* The counters that this executor keeps for the task; t->stats while it runs. */
 struct fault_stats *task_stats(struct exec *x, struct task *t);
 
 /* fault.c: one message of a program's userfaultfd. */
 void fault_message(struct exec *x, struct session *s,
 		   const struct uffd_msg *msg, uint64_t now);
+/*
+ * Between two attempts: false when the fault is over, or elsewhere; else an
+ * attempt is to be run. fault_done() goes before, after an attempt.
+ */
+bool fault_next(struct exec *x, struct task *t);
 void fault_done(struct exec *x, struct task *t);
 /* A page fault of it. False: it is over, nothing could be served. */
 bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,

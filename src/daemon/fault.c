@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A page fault, from the message to its end, as the kernel's mm does it: 2M
- * first where the mapping's pmd slot is empty, on fallback 4K in the same fault.
+ * A page fault, from the message to its end. Which order is tried, and what
+ * follows, is the mm's business: mm/mmfault.h.
  */
 #include "daemon/session.h"
 #include "daemon/trace.h"
@@ -47,26 +47,6 @@ static void count_done(struct exec *x, struct task *t)
 			 now_ns() - t->read_ns);
 }
 
-static void start_op(struct task *t, unsigned int order)
-{
-	struct region *r = t->region;
-	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
-	struct dax_vma vma = {
-		.vm_start = r->start,
-		.vm_end = r->end,
-		.vm_pgoff = r->offset >> PAGE_SHIFT,
-		.shared = !(flags & UDAX_MAP_PRIVATE),
-		.sync = flags & UDAX_MAP_SYNC,
-	};
-
-	dax_op_init_fault(&t->op, &t->file->mapping, order, &vma, t->addr,
-			  DAX_FAULT_FLAG_USER |
-			  (t->write ? DAX_FAULT_FLAG_WRITE : 0));
-	t->op.driver = t;
-	t->verb = DAX_MORE;
-	t->folio = -1;
-}
-
 /* A file that grew is seen by the first fault that the old size would fail. */
 static void refresh_size(struct file *f)
 {
@@ -78,24 +58,46 @@ static void refresh_size(struct file *f)
 	lock_release(&f->mapping.i_pages);
 }
 
-static void start_fault(struct exec *x, struct task *t)
+static struct dax_vma vma_of(const struct region *r)
+{
+	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
+
+	return (struct dax_vma){
+		.vm_start = r->start,
+		.vm_end = r->end,
+		.vm_pgoff = r->offset >> PAGE_SHIFT,
+		.shared = !(flags & UDAX_MAP_PRIVATE),
+		.sync = flags & UDAX_MAP_SYNC,
+	};
+}
+
+static void start_op(struct exec *x, struct task *t, unsigned int order,
+		     unsigned int flags)
 {
 	struct region *r = t->region;
-	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
-	enum dax_pt_slot slot = pgtable_slot(&r->pt, t->addr);
 	uint64_t pos = r->offset + (t->addr - r->start);
-	bool huge = t->file->media->page_size > DAX_PAGE_SIZE;
+	struct dax_vma vma = vma_of(r);
 
-	/* A huge pmd is written to at its own order, whatever was advised since. */
-	if (slot == DAX_PT_HUGE ||
-	    (slot == DAX_PT_NONE && !(flags & UDAX_MAP_NOHUGE)))
-		huge = true;
-	if ((huge ? pos | PMD_MASK : pos) >=
+	if ((order ? pos | PMD_MASK : pos) >=
 	    __atomic_load_n(&t->file->mapping.i_size, __ATOMIC_RELAXED))
 		refresh_size(t->file);
-	start_op(t, huge ? PMD_ORDER : 0);
+	dax_op_init_fault(&t->op, &t->file->mapping, order, &vma, t->addr,
+			  flags);
+	t->op.driver = t;
+	t->verb = DAX_MORE;
+	t->folio = -1;
 	trace_attempt(x, t);
-	task_run(x, t);
+}
+
+/* dax_finish_sync_fault(): the metadata first, then the mapping. */
+static void start_mkwrite(struct task *t)
+{
+	struct dax_vma vma = vma_of(t->region);
+
+	dax_op_init_mkwrite(&t->op, &t->file->mapping, t->op.order, &vma,
+			    t->addr);
+	t->op.driver = t;
+	t->verb = DAX_MORE;
 }
 
 /*
@@ -108,36 +110,94 @@ static bool past_eof(const struct task *t)
 	return (t->op.result & DAX_FAULT_SIGBUS) && !t->op.grabbed;
 }
 
-/* One attempt is over: the next one, or the end. */
 void fault_done(struct exec *x, struct task *t)
 {
 	struct fault_stats *st = t->stats;
-	struct region *r = t->region;
 
 	trace_done(x, t);
+	t->attempted = true;
+	if (t->op.kind != DAX_OP_FAULT)
+		return;		/* the rest of one that is counted */
 	count_result(st, t->op.result);
 	if (t->op.result & DAX_FAULT_FALLBACK) {
 		counter_add(&st->fallback[t->op.reason], 1);
 		t->pmd_waited_pte = false;
-		if (t->op.order) {
-			start_op(t, 0);
-			trace_attempt(x, t);
-			list_add_tail(&t->link, &x->ready_tasks);
-			return;
-		}
 	}
-	if (past_eof(t))
+}
+
+static void finish(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+
+	if (!t->attempted || past_eof(t))
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	else if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
 		install_sigbus(x, t);
 	else if (!t->installed)	/* the page table has changed: look again */
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	if (t->pmd_waited_pte && t->op.result == DAX_FAULT_NOPAGE)
-		counter_add(&st->useful_waits, 1);
-	count_done(x, t);
+		counter_add(&t->stats->useful_waits, 1);
+	if (t->attempted)
+		count_done(x, t);
 	task_free(x, t);
 	mmap_lock_fault_end(x, r->session);
 	region_put(r);
+}
+
+/* The slot's own order, and 4K where that falls back. */
+static bool next_rebuild(struct exec *x, struct task *t,
+			 const struct mm_slot *slot)
+{
+	unsigned int order = slot->pmd == DAX_PT_HUGE ? PMD_ORDER : 0;
+
+	if (t->attempted &&
+	    !(t->op.result & DAX_FAULT_FALLBACK && t->op.order)) {
+		finish(x, t);
+		return false;
+	}
+	start_op(x, t, t->attempted ? 0 : order, t->mm.base_flags);
+	return true;
+}
+
+bool fault_next(struct exec *x, struct task *t)
+{
+	struct mm_slot *slot = &t->mm.slot;
+
+	if (t->attempted && t->op.kind == DAX_OP_FAULT &&
+	    t->op.result & DAX_FAULT_NEEDDSYNC) {
+		start_mkwrite(t);
+		return true;
+	}
+	if (t->attempted)
+		t->mm.attempt = t->op.result;
+	t->zapped = false;
+	for (;;) {
+		shadow_get(t->region, t->addr, slot);
+		/* There is nothing but huge pmds. */
+		if (t->file->media->page_size > DAX_PAGE_SIZE &&
+		    slot->pmd == DAX_PT_TABLE)
+			slot->pmd = DAX_PT_NONE;
+		if (t->rebuild)
+			return next_rebuild(x, t, slot);
+		switch (mm_fault_step(&t->mm)) {
+		case MM_FAULT_ATTEMPT:
+			if (t->mm.cow)
+				atomic_store(&t->region->anon, true);
+			start_op(x, t, t->mm.order, t->mm.flags);
+			return true;
+		case MM_FAULT_DROP_PMD:
+			if (exec_drop_pmd(x, t) == TASK_AWAY)
+				return false;
+			break;
+		case MM_FAULT_COPY:
+			/* The kernel's own, once it is mapped. */
+			install_refill(x, t);
+			return false;
+		case MM_FAULT_DONE:
+			finish(x, t);
+			return false;
+		}
+	}
 }
 
 /*
@@ -160,15 +220,25 @@ static void unknown(struct exec *x, struct session *s, uint64_t addr)
 }
 
 /*
- * A refill holds neither the entry nor the invalidate lock. Where stores are
- * tracked, permission to write could slip in behind a write-back; and a page that
- * must be loaded could be one that a punch has just taken away.
+ * A refill holds neither the entry nor the invalidate lock. Of an image,
+ * permission to write could slip in behind a write-back, and a page that must be
+ * loaded could be one that a punch has just taken away: the model sees to it.
  */
 static bool may_refill(const struct task *t)
 {
-	if (t->file->media->kind == MEDIA_IMAGE && !t->minor)
-		return false;
-	return !(t->region->wp && t->write);
+	if (t->file->media->kind != MEDIA_IMAGE)
+		return true;
+	return t->minor && !(t->region->wp && t->write);
+}
+
+static void init_mm(struct task *t)
+{
+	uint32_t flags = atomic_load_explicit(&t->region->flags,
+					      memory_order_relaxed);
+
+	mm_fault_init(&t->mm, &t->region->session->d->opt.variant->mm, true,
+		      t->write, !(flags & UDAX_MAP_PRIVATE),
+		      flags & UDAX_MAP_NOHUGE);
 }
 
 bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
@@ -218,13 +288,17 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->folio = -1;
 	t->parked_ns = 0;
 	t->read_ns = now;
-	t->refill = t->installed = false;
-	refill = pgtable_has(&r->pt, addr, t->write) && may_refill(t);
+	t->refill = t->installed = t->zapped = t->attempted = false;
+	t->rebuild = pgtable_has(&r->pt, addr, t->write);
+	refill = t->rebuild && may_refill(t);
 	trace_page_fault(x, t, refill);
-	if (refill)
+	if (refill) {
 		install_refill(x, t);
-	else
-		start_fault(x, t);
+		return true;
+	}
+	init_mm(t);
+	t->verb = DAX_DONE;
+	task_run(x, t);
 	return true;
 }
 

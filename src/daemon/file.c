@@ -77,6 +77,7 @@ static struct file *file_new(struct udaxd *d, struct media *m)
 	atomic_init(&f->hold, hold_rules_find(atomic_load(&d->holds), path));
 	f->mapping.driver = f;
 	f->mapping.i_size = media_size(m);
+	f->exact = d->opt.track == TRACK_EXACT && !media_track(m);
 	return f;
 }
 
@@ -279,8 +280,7 @@ void file_unlink_region(struct file *f, struct region *r)
 	lock_release(&f->lock);
 }
 
-/* The part of region @r that shows pages [index, index + nr); false: none. */
-static bool overlap(const struct region *r, uint64_t index, uint64_t nr,
+bool region_overlap(const struct region *r, uint64_t index, uint64_t nr,
 		    uint64_t *start, uint64_t *end)
 {
 	uint64_t first = r->offset >> PAGE_SHIFT;
@@ -298,6 +298,21 @@ static bool overlap(const struct region *r, uint64_t index, uint64_t nr,
 	return true;
 }
 
+void file_get_regions(struct file *f, struct region_ref *all)
+{
+	struct region *r;
+
+	lock_take(&f->lock);
+	all->r = calloc(f->nr_regions + 1, sizeof(struct region *));
+	list_for_each(r, &f->regions, file_link) {
+		if (!all->r)
+			break;
+		region_get(r);
+		all->r[all->nr++] = r;
+	}
+	lock_release(&f->lock);
+}
+
 /*
  * Stores that land in a page without a fault must not be lost, so nothing is
  * punched here: the pages under a zero entry are real pages of the file, and the
@@ -310,7 +325,7 @@ void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows)
 
 	lock_take(&f->lock);
 	list_for_each(r, &f->regions, file_link)
-		if (overlap(r, index, nr, &start, &end))
+		if (region_overlap(r, index, nr, &start, &end))
 			pgtable_zap(&r->pt, start, end);
 	lock_release(&f->lock);
 }
@@ -323,40 +338,78 @@ static void wait_for_event(void)
 	nanosleep(&ts, NULL);
 }
 
-static void wrprotect_region(struct region *r, uint64_t start, uint64_t end)
+static void wrprotect_range(void *arg, uint64_t start, uint64_t end)
 {
-	pgtable_wrprotect(&r->pt, start, end);
-	if (!r->wp)
-		return;
+	struct region *r = arg;
+
 	while (uffd_writeprotect(r->session->uffd, start, end - start, true,
 				 false) == -EAGAIN)
 		wait_for_event();
 }
 
+static void wrprotect_region(struct region *r, uint64_t start, uint64_t end)
+{
+	pgtable_wrprotect(&r->pt, start, end);
+	if (r->file->exact && r->wp)	/* where nothing is, no page table is made */
+		pgtable_each(&r->pt, start, end, wrprotect_range, r);
+	else if (r->wp)
+		wrprotect_range(r, start, end);
+}
+
 /* Helpers only: the ioctls may have to be repeated. */
 void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr)
 {
-	struct region *r, **regions;
-	unsigned int n = 0;
+	struct region_ref all = { 0 };
 
 	/*
 	 * Before a flush: whoever stores from now on faults first. Errors say
 	 * that the range or the program is gone, and its stores with it. The
 	 * ioctls are made without the lock, since a fork event takes it.
 	 */
-	lock_take(&f->lock);
-	regions = calloc(f->nr_regions + 1, sizeof(*regions));
-	list_for_each(r, &f->regions, file_link) {
-		region_get(r);
-		regions[n++] = r;
-	}
-	lock_release(&f->lock);
-	for (unsigned int i = 0; i < n; i++) {
+	file_get_regions(f, &all);
+	for (unsigned int i = 0; i < all.nr; i++) {
 		uint64_t start, end;
 
-		if (overlap(regions[i], index, nr, &start, &end))
-			wrprotect_region(regions[i], start, end);
-		region_put(regions[i]);
+		if (region_overlap(all.r[i], index, nr, &start, &end))
+			wrprotect_region(all.r[i], start, end);
 	}
-	free(regions);
+	region_ref_put(&all);
+}
+
+void file_keep(struct session *s, struct file *f)
+{
+	struct file **kept;
+	unsigned int n = 0;
+	struct stat st;
+	bool there = false;
+
+	/* Without a name nobody could map it again, and its space would leak. */
+	for (unsigned int i = 0; i < s->nr_kept; i++) {
+		struct file *old = s->kept[i];
+
+		if (old != f && !fstat(old->media->fd, &st) && !st.st_nlink) {
+			file_put(s->d, old);
+			continue;
+		}
+		there |= old == f;
+		s->kept[n++] = old;
+	}
+	s->nr_kept = n;
+	if (there || fstat(f->media->fd, &st) || !st.st_nlink)
+		return;
+	kept = realloc(s->kept, (n + 1) * sizeof(*kept));
+	if (!kept)
+		return;
+	file_ref(f);
+	s->kept = kept;
+	s->kept[s->nr_kept++] = f;
+}
+
+void file_keep_none(struct session *s)
+{
+	for (unsigned int i = 0; i < s->nr_kept; i++)
+		file_put(s->d, s->kept[i]);
+	free(s->kept);
+	s->kept = NULL;
+	s->nr_kept = 0;
 }

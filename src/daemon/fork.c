@@ -41,8 +41,10 @@ static int clone_regions(struct session *child, struct session *parent)
 					      p->offset, p->prot, p->flags,
 					      p->wp);
 
-		if (r)
+		if (r) {
 			r->id = p->id;
+			shadow_forked(r, p);
+		}
 		err = r ? region_insert(child, r) : -ENOMEM;
 	}
 	lock_release(&child->lock);

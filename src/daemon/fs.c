@@ -267,8 +267,15 @@ static int do_range(struct session *s, const struct udax_msg *m,
 static int do_unmap(struct session *s, const struct udax_msg *m,
 		    struct fs_file *ff)
 {
-	file_unmap(ff->file, m->fs.first, m->fs.last - m->fs.first + 1, true);
-	wire_reply(s->sock, m, 0, NULL, NULL, 0);
+	uint64_t nr = m->fs.last - m->fs.first + 1;
+
+	if (ff->file->exact) {
+		zap_file(ff->file, m->fs.first, nr, s);
+		zap_reply(s, m, 0, NULL);
+	} else {
+		file_unmap(ff->file, m->fs.first, nr, true);
+		wire_reply(s->sock, m, 0, NULL, NULL, 0);
+	}
 	return 0;
 }
 

@@ -148,7 +148,7 @@ static int check_map(const struct udax_map *a)
 static int map_region(struct session *s, struct file *f, struct udax_map *a)
 {
 	bool shared = !(a->flags & (UDAX_MAP_PRIVATE | UDAX_MAP_RDONLY_FD));
-	bool wp = shared && f->media->kind == MEDIA_IMAGE;
+	bool wp = shared && (f->media->kind == MEDIA_IMAGE || f->exact);
 	unsigned int modes = UFFD_MISSING | UFFD_MINOR | (wp ? UFFD_WP : 0);
 	struct region_ref removed = { 0 };
 	struct region *r;
@@ -177,6 +177,12 @@ static int map_region(struct session *s, struct file *f, struct udax_map *a)
 			region_remove(s, a->addr, a->addr + a->len, &removed);
 			lock_release(&s->lock);
 		}
+	}
+	if (!err && f->exact) {
+		lock_take(&s->lock);
+		shadow_merge(s, a->addr, a->addr + a->len, &removed);
+		lock_release(&s->lock);
+		file_keep(s, f);
 	}
 	region_ref_put(&removed);
 	return -err;
@@ -224,7 +230,7 @@ static void do_map(struct exec *x, struct session *s, const struct udax_msg *m,
 		lock_release(&s->d->lock);
 	}
 	bracket_release(s);
-	wire_reply(s->sock, m, err, &reply, NULL, 0);
+	zap_reply(s, m, err, &reply);
 	mmap_lock_let_in(x, s);
 }
 

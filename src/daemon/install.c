@@ -129,14 +129,33 @@ static bool present(const struct task *t)
 	return t->minor && !t->waited;
 }
 
+/* 512 PTEs, for stores are seen by write protection, which no PMD can have. */
+static bool is_exact(const struct task *t)
+{
+	return t->file->exact && t->region->wp;
+}
+
+/* Must what is mapped be write-protected, so that a store is a fault? */
+static bool protects(const struct task *t)
+{
+	if (!t->region->wp)
+		return false;
+	if (t->refill && t->file->exact)
+		return !pgtable_has(&t->region->pt, t->addr, true);
+	return !t->write;
+}
+
 static int fill(struct exec *x, struct task *t, uint64_t addr, uint64_t len)
 {
 	struct media *m = t->file->media;
 	uint64_t pos = t->region->offset + (addr - t->region->start);
+	unsigned int flags = t->minor ? 0 : MEDIA_ABSENT;
 
 	if (is_image(t))
 		counter_add(&t->stats->fill_bytes, len);
-	return m->ops->fill(m, pos, len, t->minor ? 0 : MEDIA_ABSENT);
+	if (t->file->exact && (protects(t) || is_private(t)))
+		flags |= MEDIA_ZERO;
+	return m->ops->fill(m, pos, len, flags);
 }
 
 /*
@@ -174,8 +193,11 @@ static int allocate_4k(struct exec *x, struct task *t)
 	struct session *s = t->region->session;
 	int err;
 
-	/* A zero page in a private mapping would stay zero for ever. */
-	if (!is_private(t) && !is_image(t)) {
+	/*
+	 * A zero page in a private mapping would stay zero for ever. One that a
+	 * store must not pass cannot be had so.
+	 */
+	if (!is_private(t) && !is_image(t) && !(is_exact(t) && protects(t))) {
 		err = uffd_zeropage(s->uffd, t->addr, DAX_PAGE_SIZE, true);
 		if (err != -EEXIST)
 			return err;
@@ -186,8 +208,8 @@ static int allocate_4k(struct exec *x, struct task *t)
 		if (err)
 			return err;
 	}
-	return uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE,
-			     t->region->wp && !t->write, true, NULL);
+	return uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE, protects(t), true,
+			     NULL);
 }
 
 static int map_4k(struct exec *x, struct task *t)
@@ -204,7 +226,7 @@ static int map_4k(struct exec *x, struct task *t)
 	}
 	if (present(t))
 		err = uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE,
-				    t->region->wp && !t->write, true, NULL);
+				    protects(t), true, NULL);
 	else
 		err = -EFAULT;
 	/* An image's refill may not load (fault.c): it faults again instead. */
@@ -244,6 +266,12 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 			set_folio(t, FOLIO_NOHUGE);
 	}
 	counter_add(&t->stats->nohuge, 1);
+	/*
+	 * A store to a page that is mapped in a private mapping makes no message,
+	 * but one to a huge pmd does in the kernel: let as few be as can be.
+	 */
+	if (t->file->exact)
+		return -ENOENT;
 	err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
 	if (err == -EFAULT)
 		set_folio(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
@@ -273,6 +301,16 @@ static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
 	return err;
 }
 
+/* What is mapped is made writable, what is missing is mapped. */
+static int map_2m_exact(struct task *t, uint64_t head)
+{
+	int fd = t->region->session->uffd;
+
+	if (t->write)
+		uffd_writeprotect(fd, head, DAX_PMD_SIZE, false, false);
+	return uffd_continue_range(fd, head, DAX_PMD_SIZE, !t->write, NULL);
+}
+
 static int map_2m(struct exec *x, struct task *t)
 {
 	struct session *s = t->region->session;
@@ -289,6 +327,8 @@ static int map_2m(struct exec *x, struct task *t)
 			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
 	} else if (is_image(t)) {
 		err = map_2m_image(x, t, head);
+	} else if (is_exact(t)) {
+		err = map_2m_exact(t, head);
 	} else {
 		err = collapse(x, t, head);
 	}
@@ -318,13 +358,30 @@ static bool hand_over(struct exec *x, struct task *t, bool pmd)
 
 	if (x->may_block)
 		return false;
-	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t))
+	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t) && !is_exact(t))
 		blocks = !seen_for_2m(get_folio(t));
 	if (blocks) {
 		t->folio = -1;
 		pool_submit(x->d->pool, t);
 	}
 	return blocks;
+}
+
+/*
+ * Somebody took the slot out of the table while it was being installed, with no
+ * need of the entry: a write(2), or, of a refill, anybody.
+ */
+static void look_again(struct task *t, bool write)
+{
+	struct region *r = t->region;
+
+	if (!t->file->exact || pgtable_has(&r->pt, t->addr, false)) {
+		if (is_exact(t) && write && !pgtable_has(&r->pt, t->addr, true))
+			uffd_writeprotect(r->session->uffd, t->addr,
+					  DAX_PAGE_SIZE, true, false);
+		return;
+	}
+	zap_again(r, t->addr, t->addr + DAX_PAGE_SIZE);
 }
 
 /* Sets the emulated slot, installs, takes it back on failure. */
@@ -343,12 +400,14 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 		pgtable_set_pte(&r->pt, t->addr, write);
 	if ((pmd && !zero) || is_hugetlb(t))
 		err = map_2m(x, t);
-	else if (x->around && !zero && around_map(x, t))
+	else if (x->around && !zero && !t->file->exact && around_map(x, t))
 		err = 0;
 	else
 		err = map_4k(x, t);
 	if (err)
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
+	else
+		look_again(t, write);
 	install_end(x, r->session);
 	return err;
 }
@@ -380,7 +439,7 @@ void install_refill(struct exec *x, struct task *t)
 	struct region *r = t->region;
 	int err = -EAGAIN;
 	bool pmd = pgtable_is_huge(&r->pt, t->addr) && !is_image(t) &&
-		   (is_hugetlb(t) || get_folio(t) == FOLIO_HUGE);
+		   !is_exact(t) && (is_hugetlb(t) || get_folio(t) == FOLIO_HUGE);
 
 	t->refill = true;
 	t->op.pgoff = (r->offset + (t->addr - r->start)) >> PAGE_SHIFT;
@@ -389,6 +448,8 @@ void install_refill(struct exec *x, struct task *t)
 	counter_add(&t->stats->refill, 1);
 	if (install_begin(x, r, t->addr)) {
 		err = pmd ? map_2m(x, t) : map_4k(x, t);
+		if (!err)
+			look_again(t, t->write);
 		install_end(x, r->session);
 		if (err == -ENOSPC)
 			install_sigbus(x, t);

@@ -10,6 +10,7 @@
 #include "dax/dax.h"
 #include "lib/parse.h"
 #include "lib/path.h"
+#include "mm/variant.h"
 #include "udax/wire.h"
 
 #define DEFAULT_PROTOCOL "616"
@@ -43,6 +44,7 @@ static const struct {
 
 static const char *const track_names[] = {
 	[TRACK_FAST] = "fast",
+	[TRACK_EXACT] = "exact",
 };
 
 static const char *const media_names[] = {
@@ -229,7 +231,7 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 	case OPTION_TRACK:
 		i = choice(arg, track_names, ARRAY_SIZE(track_names));
 		if (i < 0)
-			return usage("track", arg, "only fast is there");
+			return usage("track", arg, "none of fast, exact");
 		o->track = i;
 		return -1;
 	case OPTION_MEDIA:
@@ -280,6 +282,7 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 		.protocols.normal = dax_protocol_find(DEFAULT_PROTOCOL),
 		.fault_around = 1,
 		.trace_size = DEFAULT_TRACE_SIZE,
+		.variant = mm_variant_nth(0),
 		.ready_fd = -1,
 	};
 	while ((id = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {

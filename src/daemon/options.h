@@ -13,8 +13,13 @@
 
 #include "daemon/rules.h"
 
-/* How stores are seen: by the faults of what is not mapped, and no others. */
-enum udaxd_track { TRACK_FAST };
+struct mm_variant;
+
+/*
+ * How stores are seen. Fast: by the faults of what is not mapped, and no others.
+ * Exact: files in memory are mapped write-protected, as the kernel does it.
+ */
+enum udaxd_track { TRACK_FAST, TRACK_EXACT };
 
 /* What is done about a fault that nobody is left to wake. */
 enum udaxd_lost { LOST_REPORT, LOST_KICK, LOST_KILL };
@@ -34,6 +39,8 @@ struct udaxd_options {
 	struct hold_rules *holds;	/* NULL: none; handed over to udaxd.holds */
 	enum udaxd_lost on_lost;
 	enum udaxd_track track;
+	/* The kernel and file system that are followed; never NULL. */
+	const struct mm_variant *variant;
 	enum udaxd_media media;
 	char *trace;			/* NULL: none */
 	uint64_t trace_size;		/* bytes a thread */

@@ -4,7 +4,7 @@
  * (SYNC), the last write-back. All of it runs on helpers; the program waits for
  * the reply, its other threads do not.
  */
-#include "daemon/session.h"
+#include "daemon/rangeop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,18 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define LAST_PAGE (UINT64_MAX >> (PAGE_SHIFT + 1))
-
-/* Truncate, punch and their kin on one file; the task's arg. */
-struct fileop {
-	struct request *request;
-	enum udax_fileop what;
-	uint64_t offset, len;		/* bytes, as in struct udax_fileop_msg */
-	uint64_t first, last;		/* pages that lose their blocks */
-	bool followed;			/* the memory has been cut */
-	atomic_uint edges;		/* write-backs that the task waits for, and 1 */
-};
 
 struct request *request_new(struct session *s, const struct udax_msg *m)
 {
@@ -40,6 +28,11 @@ struct request *request_new(struct session *s, const struct udax_msg *m)
 	return q;
 }
 
+void request_get(struct request *q)
+{
+	atomic_fetch_add(&q->pending, 1);
+}
+
 void request_put(struct request *q)
 {
 	if (atomic_fetch_sub(&q->pending, 1) != 1)
@@ -50,14 +43,22 @@ void request_put(struct request *q)
 	free(q);
 }
 
+void request_error(struct request *q, int error)
+{
+	int none = 0;
+
+	if (error)
+		atomic_compare_exchange_strong(&q->error, &none, error);
+}
+
 void request_task_done(struct exec *x, struct task *t)
 {
 	struct request *q = t->arg;
 	struct file *f = t->file;
-	int none = 0;
 
-	if (t->op.error)
-		atomic_compare_exchange_strong(&q->error, &none, t->op.error);
+	request_error(q, t->op.error);
+	if (t->op.kind == DAX_OP_WRITEBACK && f->exact && f->media->ops->synced)
+		f->media->ops->synced(f->media);
 	task_free(x, t);
 	file_put(x->d, f);
 	request_put(q);
@@ -106,7 +107,7 @@ static void request_writeback(struct request *q, struct file *f, uint64_t first,
 	struct udaxd *d = q->session->d;
 	struct task *t;
 
-	if (f->media->kind != MEDIA_IMAGE) {
+	if (f->media->kind != MEDIA_IMAGE && !f->exact) {
 		file_put(d, f);
 		return;
 	}
@@ -118,7 +119,7 @@ static void request_writeback(struct request *q, struct file *f, uint64_t first,
 	t->done = request_task_done;
 	t->owner = q->session;
 	t->arg = q;
-	atomic_fetch_add(&q->pending, 1);
+	request_get(q);
 	pool_submit(d->pool, t);
 }
 
@@ -167,7 +168,7 @@ static int follow_size(const struct fileop *o, struct media *m)
 	return m->ops->resize(m);
 }
 
-static int follow_file(const struct fileop *o, struct file *f)
+int fileop_follow(const struct fileop *o, struct file *f)
 {
 	struct media *m = f->media;
 	int err;
@@ -194,7 +195,7 @@ static void fileop_locked(struct exec *x, struct task *t)
 
 	if (o->first <= o->last)
 		file_unmap(t->file, o->first, o->last - o->first + 1, false);
-	err = follow_file(o, t->file);
+	err = fileop_follow(o, t->file);
 	if (err)
 		atomic_store(&o->request->error, err);
 }
@@ -255,7 +256,7 @@ static enum task_next fileop_prepare(struct exec *x, struct task *t)
 	if (t->file->media->kind != MEDIA_IMAGE || o->first > o->last)
 		return TASK_STEP;
 	/* First what goes: the file may be longer again and would take it. */
-	err = follow_file(o, t->file);
+	err = fileop_follow(o, t->file);
 	o->followed = true;
 	if (err)
 		atomic_store(&o->request->error, err);
@@ -268,7 +269,7 @@ static enum task_next fileop_prepare(struct exec *x, struct task *t)
 }
 
 /* The pages that lose their blocks: whole ones only, the edges are zeroed. */
-static bool fileop_range(struct fileop *o)
+bool fileop_range(struct fileop *o)
 {
 	uint64_t mask = DAX_PAGE_SIZE - 1;
 
@@ -301,15 +302,20 @@ static void request_fileop(struct request *q, struct file *f,
 			   enum udax_fileop what, uint64_t offset, uint64_t len)
 {
 	struct udaxd *d = q->session->d;
-	struct fileop *o = calloc(1, sizeof(*o));
+	struct fileop *o;
 	struct task *t = NULL;
 
+	if (f->exact) {
+		exact_fileop(q, f, what, offset, len);
+		return;
+	}
+	o = calloc(1, sizeof(*o));
 	if (o) {
 		*o = (struct fileop){ .request = q, .what = what,
 				      .offset = offset, .len = len };
 		/* Nothing may lose its blocks: parts of pages, or the size. */
 		if (!fileop_range(o) && f->media->kind == MEDIA_DIRECT) {
-			follow_file(o, f);
+			fileop_follow(o, f);
 			free(o);
 			file_put(d, f);
 			return;
@@ -338,7 +344,7 @@ static void request_fileop(struct request *q, struct file *f,
 static bool fileop_valid(const struct udax_fileop_msg *o)
 {
 	return o->what >= UDAX_FILEOP_TRUNCATE &&
-	       o->what <= UDAX_FILEOP_ALLOCATE && o->offset <= INT64_MAX &&
+	       o->what <= UDAX_FILEOP_WRITE && o->offset <= INT64_MAX &&
 	       o->len <= INT64_MAX - o->offset;
 }
 
@@ -397,6 +403,8 @@ static void for_regions(struct request *q, uint64_t addr, uint64_t len,
 static void sync_region(struct request *q, struct region *r, uint64_t start,
 			uint64_t end)
 {
+	if (r->file->exact && r->flags & UDAX_MAP_PRIVATE)
+		return;
 	file_ref(r->file);
 	request_writeback(q, r->file,
 			  (r->offset + (start - r->start)) >> PAGE_SHIFT,

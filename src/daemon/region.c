@@ -124,6 +124,7 @@ static struct region *region_part(struct region *r, uint64_t start,
 
 	if (part) {
 		part->id = r->id;
+		part->anon = r->anon;
 		pgtable_copy(&part->pt, &r->pt, start, end, 0);
 	}
 	return part;
@@ -157,6 +158,8 @@ int region_split(struct session *s, uint64_t addr, struct region_ref *removed)
 	if (i == s->nr_regions || s->regions[i]->start >= addr)
 		return 0;
 	r = s->regions[i];
+	if (r->file->exact)
+		shadow_split(r, addr);
 	left = region_part(r, r->start, addr);
 	right = region_part(r, addr, r->end);
 	err = left && right ? reserve(s, s->nr_regions + 1) : -ENOMEM;
@@ -187,8 +190,13 @@ int region_remove(struct session *s, uint64_t start, uint64_t end,
 	if (err)
 		return err;
 	i = find_index(s, start);
-	while (i < s->nr_regions && s->regions[i]->start < end && !err)
+	while (i < s->nr_regions && s->regions[i]->start < end && !err) {
+		struct region *r = s->regions[i];
+
 		err = take_out(s, i, removed);
+		if (!err && r->file->exact)
+			shadow_removed(s, r);
+	}
 	return err;
 }
 

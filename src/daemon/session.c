@@ -74,6 +74,7 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	mmap_lock_init(&s->mmap_lock);
 	list_init(&s->link);
 	list_init(&s->fs_files);
+	zap_init(s);
 	lock_take(&d->lock);
 	s->id = ++d->next_id;
 	s->home = d->workers[s->id % d->nr_workers];
@@ -111,6 +112,7 @@ static void session_free(struct session *s)
 	lock_release(&d->lock);
 	lock_destroy(&s->lock);
 	stats_free(s->stats, d->nr_execs);
+	zap_free(s);
 	free(s->regions);
 	free(s->polls);
 	free(s);
@@ -256,6 +258,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 {
 	struct session *s = container_of(msg, struct session, end_msg);
 	struct region_ref removed = { 0 };
+	struct worker *w = loop_owner(loop);
 
 	logv(s->d, "session %llu: pid %d (%s) is gone",
 	     (unsigned long long)s->id, (int)s->pid, s->comm);
@@ -269,14 +272,17 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 	lock_release(&s->lock);
 	if (s->image)
 		keeper_drop(s);
+	zap_end(w->x, loop, s);
 	session_remember_open(s, NULL);
 	fs_session_end(s);
+	file_keep_none(s);
 	lock_take(&s->lock);
 	region_remove(s, 0, UINT64_MAX, &removed);
 	lock_release(&s->lock);
 	bracket_release(s);
 	mmap_lock_let_in(s->home->x, s);
 	region_ref_put(&removed);
+	exec_run_ready(w->x);
 	detect_release(s->d);
 	session_put(s);
 }

@@ -118,6 +118,76 @@ bool mmap_lock_write(struct exec *x, struct session *s,
 void mmap_lock_write_end(struct exec *x, struct session *s, unsigned int behind);
 /* Runs the readers that this has let in. No lock; home worker. */
 void mmap_lock_let_in(struct exec *x, struct session *s);
+/* Somebody has finished: BEGIN may be answered now. */
+void bracket_quiet(struct session *s);
+
+/* --- zap.c; s->lock held where said --- */
+
+void zap_init(struct session *s);
+void zap_free(struct session *s);
+/* @sock is the agent's of @s; both are taken over. Any thread. */
+void zap_adopt(struct session *s, int sock, const struct udax_msg *hello);
+/* The session ends: nobody waits any more. Home worker. */
+void zap_end(struct exec *x, struct loop *loop, struct session *s);
+/* Lock held. A number to wait for, 0: there is nobody to do it. */
+uint64_t zap_queue(struct session *s, uint64_t start, uint64_t end);
+/* Lock held: sends what is queued, unless a bracket is open. */
+void zap_send(struct session *s);
+/* Lock held, a bracket is over: what is queued and still mapped goes out. */
+void zap_resume(struct session *s);
+/* Lock held, in a bracket: what is queued of [start, end) moved to @to. */
+void zap_moved(struct session *s, uint64_t start, uint64_t end, uint64_t to);
+/* False: done already. Else @w->fn is called, on the home worker. */
+bool zap_wait(struct session *s, struct zap_wait *w);
+/* As wire_reply(), when all that is queued is done. Home worker. */
+void zap_reply(struct session *s, const struct udax_msg *req, int error,
+	       const struct udax_msg *reply);
+/*
+ * Out of the emulated table of @r, and in reality what was in it. No lock held.
+ * A number to wait for, or 0.
+ */
+uint64_t zap_region(struct region *r, uint64_t start, uint64_t end);
+/* The same in reality alone: the tables have lost it already. */
+uint64_t zap_again(struct region *r, uint64_t start, uint64_t end);
+/*
+ * The same for pages of @f, in every mapping; the number is that of @own (may be
+ * NULL), nobody waits for others.
+ */
+uint64_t zap_file(struct file *f, uint64_t index, uint64_t nr,
+		  const struct session *own);
+/*
+ * The task goes on when @seq of @own is done. AWAY: it is elsewhere, and does
+ * its verb again with t->zapped set.
+ */
+enum task_next zap_task(struct task *t, uint64_t seq, struct session *own);
+
+/* --- shadow.c: the emulated table of exact tracking --- */
+
+/* What the program's page table holds at @addr, over all its regions. */
+void shadow_get(struct region *r, uint64_t addr, struct mm_slot *slot);
+/*
+ * The rest: session lock held, inside a bracket. No huge pmd reaches across
+ * @addr in @r.
+ */
+void shadow_split(struct region *r, uint64_t addr);
+/* @r was taken out: page tables stay where another region is left. */
+void shadow_removed(struct session *s, struct region *r);
+/* Regions in and around [start, end) that the kernel has as one become one. */
+void shadow_merge(struct session *s, uint64_t start, uint64_t end,
+		  struct region_ref *removed);
+/* [from, stop) of @old is @new now, @delta higher. */
+void shadow_moved(struct region *new, struct region *old, uint64_t from,
+		  uint64_t stop, uint64_t delta);
+/* A forked child has @r as its copy of @parent. */
+void shadow_forked(struct region *r, struct region *parent);
+/*
+ * Before mprotect and mremap, once nobody installs: what is writable would stay
+ * so, unseen. The tables keep what they have: a fault is a refill.
+ */
+void shadow_protect(struct session *s, uint64_t start, uint64_t end);
+/* MADV_DONTNEED and mprotect. */
+void shadow_dontneed(struct region *r, uint64_t start, uint64_t end);
+void shadow_mprotect(struct region *r, uint64_t start, uint64_t end);
 
 /* --- conn.c: new connections, up to the hello --- */
 
@@ -167,6 +237,17 @@ void file_put(struct udaxd *d, struct file *f);
 int file_grow_table(struct file *f);
 void file_link_region(struct file *f, struct region *r);
 void file_unlink_region(struct file *f, struct region *r);
+/* References to all of them. */
+void file_get_regions(struct file *f, struct region_ref *all);
+/* The part of @r that shows pages [index, index + nr); false: none. */
+bool region_overlap(const struct region *r, uint64_t index, uint64_t nr,
+		    uint64_t *start, uint64_t *end);
+/*
+ * Entries belong to the inode: a session keeps what it mapped, as long as the
+ * file has a name. Home worker.
+ */
+void file_keep(struct session *s, struct file *f);
+void file_keep_none(struct session *s);
 /* DAX_UNMAP and DAX_WRPROTECT over the file's regions; pages. */
 void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows);
 void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr);

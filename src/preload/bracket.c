@@ -34,7 +34,8 @@ int bracket_end(const struct change *c, long ret, bool wait)
 
 	if (!net_alive())
 		return ENOTCONN;
-	if (wait)
+	/* What udaxd zaps because of the change is zapped when it returns. */
+	if (wait || (net_exact() && !sys_failed(ret)))
 		return net_call(&msg, UDAX_OP_END, -1, NULL);
 	net_post(&msg, UDAX_OP_END);
 	return 0;

@@ -117,6 +117,7 @@ static bool read_environment(void)
 		env.socket[i] = path[i];
 	env.token = hexadecimal(lookup(UDAX_ENV_TOKEN));
 	env.require = is_set(UDAX_ENV_REQUIRE);
+	env.exact = is_set(UDAX_ENV_EXACT);
 	env.verbose = is_set(UDAX_ENV_VERBOSE);
 	env.quiet = is_set(UDAX_ENV_QUIET);
 	env.mmap_lock = is_word(UDAX_ENV_MMAP_LOCK, "kernel");

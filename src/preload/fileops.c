@@ -12,7 +12,7 @@
 
 #include "preload/shim.h"
 
-static void tell(int fd, uint32_t what, uint64_t off, uint64_t len)
+void file_tell(int fd, uint32_t what, uint64_t off, uint64_t len)
 {
 	struct udax_msg msg = { .fileop = {
 		.what = what, .offset = off, .len = len,
@@ -34,7 +34,7 @@ EXPORT int ftruncate(int fd, off_t len)
 	long ret = sys_cancel(SYS_ftruncate, fd, len, 0, 0, 0, 0);
 
 	if (!ret)
-		tell(fd, UDAX_FILEOP_TRUNCATE, 0, (uint64_t)len);
+		file_tell(fd, UDAX_FILEOP_TRUNCATE, 0, (uint64_t)len);
 	return (int)sys_return(ret);
 }
 
@@ -50,7 +50,7 @@ EXPORT int truncate(const char *path, off_t len)
 		return (int)sys_return(ret);
 	fd = sys4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
 	if (!sys_failed(fd)) {
-		tell((int)fd, UDAX_FILEOP_TRUNCATE, 0, (uint64_t)len);
+		file_tell((int)fd, UDAX_FILEOP_TRUNCATE, 0, (uint64_t)len);
 		sys_close((int)fd);
 	}
 	return 0;
@@ -77,7 +77,7 @@ EXPORT int fallocate(int fd, int mode, off_t off, off_t len)
 	else if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
 		what = UDAX_FILEOP_COLLAPSE;
 	if (!ret)
-		tell(fd, what, (uint64_t)off, (uint64_t)len);
+		file_tell(fd, what, (uint64_t)off, (uint64_t)len);
 	return (int)sys_return(ret);
 }
 
@@ -126,7 +126,7 @@ EXPORT int posix_fallocate(int fd, off_t off, off_t len)
 	if (ret == -EOPNOTSUPP)
 		ret = -allocate_by_writing(fd, off, len);
 	if (!ret)
-		tell(fd, UDAX_FILEOP_ALLOCATE, (uint64_t)off, (uint64_t)len);
+		file_tell(fd, UDAX_FILEOP_ALLOCATE, (uint64_t)off, (uint64_t)len);
 	return (int)-ret;
 }
 
@@ -141,7 +141,7 @@ static int do_open(int dir, const char *path, int flags, mode_t mode)
 	long fd = sys_cancel(SYS_openat, dir, (long)path, flags, mode, 0, 0);
 
 	if (unlikely(flags & O_TRUNC) && !sys_failed(fd) && !(flags & O_PATH))
-		tell((int)fd, UDAX_FILEOP_TRUNCATE, 0, 0);
+		file_tell((int)fd, UDAX_FILEOP_TRUNCATE, 0, 0);
 	return (int)sys_return(fd);
 }
 
@@ -198,7 +198,7 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	FILE *f = _IO_fopen(path, mode);
 
 	if (f && mode[0] == 'w')
-		tell(fileno_unlocked(f), UDAX_FILEOP_TRUNCATE, 0, 0);
+		file_tell(fileno_unlocked(f), UDAX_FILEOP_TRUNCATE, 0, 0);
 	return f;
 }
 

@@ -13,6 +13,23 @@ static struct guard fork_guard;	/* under the lock */
 /* Static TLS of one byte: prepare may find that it must stay out. */
 static __thread bool holding __attribute__((tls_model("initial-exec")));
 
+/*
+ * Write protection makes the kernel copy the page tables of shared mappings
+ * (mm/memory.c, vma_needs_copy()); without it a child's pages fault again.
+ */
+static void zap_inherited(void)
+{
+	size_t i;
+
+	for (i = 0; i < ranges_nr(); i++) {
+		const struct range *r = ranges_get(i);
+
+		if (r->media == UDAX_MEDIA_DIRECT &&
+		    !(r->flags & (RANGE_PRIVATE | RANGE_RDONLY)))
+			sys_madvise(r->start, r->end - r->start, MADV_DONTNEED);
+	}
+}
+
 /* Lock held, the only thread. */
 void fork_join(void)
 {
@@ -27,6 +44,8 @@ void fork_join(void)
 		else
 			i++;
 	}
+	if (net_exact() && net_alive())
+		zap_inherited();
 	if (net_forked(ranges_nr() != 0, &claimed) || claimed || !ranges_nr() ||
 	    net_ready())
 		return;

@@ -16,6 +16,7 @@ struct request {
 	bool rdonly;		/* MAP_SHARED of an O_RDONLY descriptor */
 	bool bracket;		/* BEGIN was sent */
 	bool over;		/* ... for a range in which something managed was */
+	bool granted;		/* MAP_SYNC, by the shim */
 };
 
 /* ------------------------------------------------------------ reservation */
@@ -228,6 +229,8 @@ static int raw_flags(const struct request *q)
 {
 	int flags = q->flags & ~(MAP_POPULATE | MAP_LOCKED);
 
+	if (q->granted)
+		flags &= ~MAP_SYNC;
 	if (q->rdonly)
 		flags = (flags & ~(MAP_TYPE | MAP_SYNC)) | MAP_PRIVATE;
 	return flags;
@@ -245,8 +248,11 @@ static long map_direct(struct request *q)
 		end(q, q->addr, ret);
 		return sys_failed(ret) ? ret : locked;
 	}
-	serve(q, (uint64_t)ret, 0, q->fd);
-	return ret;
+	if (!serve(q, (uint64_t)ret, 0, q->fd) || !q->granted)
+		return ret;
+	/* As the file system answers where nobody emulates it. */
+	sys_munmap((uint64_t)ret, q->len);
+	return -EOPNOTSUPP;
 }
 
 /*
@@ -256,7 +262,7 @@ static long map_direct(struct request *q)
 static long try_native(const struct request *q)
 {
 	int flags = q->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE |
-				 MAP_LOCKED);
+				 MAP_LOCKED | (q->granted ? MAP_SYNC : 0));
 	long ret = sys_mmap(0, q->len, q->prot, flags, q->fd, q->off);
 
 	if (sys_failed(ret))
@@ -398,6 +404,10 @@ static long do_mmap(struct request *q)
 		shim_leave(&g);
 		return map_other(q);
 	}
+	/* tmpfs has none; what it promises is emulated. */
+	q->granted = net_exact() && q->file.memory && !q->file.hugetlb &&
+		     (q->flags & MAP_TYPE) == MAP_SHARED_VALIDATE &&
+		     q->flags & MAP_SYNC;
 	ret = 0;
 	begin_any(q);
 	if (ranges_reserve(4))

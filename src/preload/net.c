@@ -29,6 +29,12 @@ static uint32_t seq;
 static int uffd_error;		/* errno: there is a session but no userfaultfd */
 static bool uffd_told;
 static bool dead;
+static bool exact;		/* atomic */
+
+bool net_exact(void)
+{
+	return __atomic_load_n(&exact, __ATOMIC_RELAXED) || unlikely(env.exact);
+}
 
 bool net_dead(void)
 {
@@ -299,6 +305,8 @@ static int hello(uint32_t kind, uint64_t id, uint64_t probe, uint32_t *reply)
 		return err ? err : msg.hdr.error;
 	session = msg.hello.session;
 	*reply = msg.hello.flags;
+	__atomic_store_n(&exact, (*reply & UDAX_HELLO_EXACT) != 0,
+			 __ATOMIC_RELAXED);
 	if (kind != UDAX_HELLO_AGAIN && !(*reply & UDAX_HELLO_CLAIMED))
 		err = give_uffd(dev);
 	if (dev >= 0)
@@ -354,6 +362,8 @@ int net_ready(void)
 {
 	int err = net_session();
 
+	if (!err && !uffd_error && exact)
+		agent_start(session);
 	if (err || !uffd_error)
 		return err;
 	if (!uffd_told && (env.require || !env.quiet)) {
@@ -416,6 +426,7 @@ int net_forked(bool served, bool *claimed)
 	int err;
 
 	*claimed = false;
+	agent_forget();
 	sock_close();
 	session = 0;
 	uffd_error = 0;
@@ -436,5 +447,7 @@ int net_forked(bool served, bool *claimed)
 		return err;
 	}
 	*claimed = flags & UDAX_HELLO_CLAIMED;
+	if (*claimed && exact)
+		agent_start(session);
 	return 0;
 }

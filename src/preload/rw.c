@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * read(2) and write(2) of a file whose image this process maps see the file, not
- * the image: said once. A process without an image pays for one test.
+ * the image: said once. A process without an image pays for one test, and a
+ * write for another.
  */
 #include <sys/uio.h>
 #include <unistd.h>
@@ -58,6 +59,43 @@ static ssize_t transfer(long nr, int fd, const void *buf, size_t len, off_t a, l
 	return sys_return(sys_cancel(nr, fd, (long)buf, (long)len, a, b, c));
 }
 
+/* Where @n bytes have just been stored. @off -1: at the descriptor's position. */
+static uint64_t stored_at(int fd, off_t off, ssize_t n)
+{
+	long mode = sys2(SYS_fcntl, fd, F_GETFL), pos;
+	struct stat st;
+
+	/* pwrite(2) appends too. */
+	if (!sys_failed(mode) && mode & O_APPEND && !sys_fstat(fd, &st))
+		return (uint64_t)(st.st_size - n);
+	if (off != -1)
+		return (uint64_t)off;
+	pos = sys3(SYS_lseek, fd, 0, SEEK_CUR);
+	return pos < n ? 0 : (uint64_t)(pos - n);
+}
+
+/* With exact tracking udaxd is told: the kernel invalidates what were holes. */
+static __attribute__((noinline)) void wrote(int fd, off_t off, ssize_t n)
+{
+	struct file f;
+
+	if (file_managed(fd, &f) && f.memory)
+		file_tell(fd, UDAX_FILEOP_WRITE, stored_at(fd, off, n),
+			  (uint64_t)n);
+}
+
+static ssize_t store(long nr, int fd, const void *buf, size_t len, off_t a, long b,
+		     long c, off_t off)
+{
+	long ret;
+
+	check(fd);
+	ret = sys_cancel(nr, fd, (long)buf, (long)len, a, b, c);
+	if (unlikely(net_exact()) && ret > 0)
+		wrote(fd, off, ret);
+	return sys_return(ret);
+}
+
 EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
 	return transfer(SYS_read, fd, buf, len, 0, 0, 0);
@@ -65,7 +103,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t len)
 
 EXPORT ssize_t write(int fd, const void *buf, size_t len)
 {
-	return transfer(SYS_write, fd, buf, len, 0, 0, 0);
+	return store(SYS_write, fd, buf, len, 0, 0, 0, -1);
 }
 
 EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t off)
@@ -75,7 +113,7 @@ EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t off)
 
 EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 {
-	return transfer(SYS_pwrite64, fd, buf, len, off, 0, 0);
+	return store(SYS_pwrite64, fd, buf, len, off, 0, 0, off);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int nr)
@@ -85,7 +123,7 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int nr)
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int nr)
 {
-	return transfer(SYS_writev, fd, iov, (size_t)nr, 0, 0, 0);
+	return store(SYS_writev, fd, iov, (size_t)nr, 0, 0, 0, -1);
 }
 
 /* The kernel takes the offset in two halves, the first of which is all of it. */
@@ -96,7 +134,7 @@ EXPORT ssize_t preadv(int fd, const struct iovec *iov, int nr, off_t off)
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t off)
 {
-	return transfer(SYS_pwritev, fd, iov, (size_t)nr, off, 0, 0);
+	return store(SYS_pwritev, fd, iov, (size_t)nr, off, 0, 0, off);
 }
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t off, int flags)
@@ -106,7 +144,7 @@ EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int nr, off_t off, int f
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int nr, off_t off, int flags)
 {
-	return transfer(SYS_pwritev2, fd, iov, (size_t)nr, off, 0, flags);
+	return store(SYS_pwritev2, fd, iov, (size_t)nr, off, 0, flags, off);
 }
 
 EXPORT ssize_t pread64(int fd, void *buf, size_t len, off64_t off)

@@ -45,6 +45,7 @@ struct shim_env {
 	uint64_t token;
 	bool require, verbose, quiet;
 	bool mmap_lock;		/* the kernel's mmap_lock is emulated */
+	bool exact;		/* udax run --track exact */
 };
 
 extern struct shim_env env;
@@ -149,6 +150,21 @@ long change_other(bool locked, long nr, long a, long b, long c, long d, long e,
 /* With the lock held, for what is a change all the same. */
 void mmap_lock_take(void);
 void mmap_lock_drop(void);
+/*
+ * The session follows files in memory as the kernel does it (--track exact). No
+ * lock; false until the first contact, unless the environment says so.
+ */
+bool net_exact(void);
+
+/* --------------------------------------------------------------- agent.c */
+
+/*
+ * Lock held. The thread that zaps for udaxd, of session @id; waits until udaxd
+ * knows it. False: it cannot be had, which was said.
+ */
+bool agent_start(uint64_t id);
+/* In a forked child: the thread is the parent's. */
+void agent_forget(void);
 
 /* ------------------------------------------------------------- bracket.c */
 
@@ -244,9 +260,17 @@ int map_again(struct range *r);
 /* udax_map.flags for a range */
 uint32_t map_flags(const struct range *r);
 
+/* -------------------------------------------------------------- fileops.c */
+
+/* Tells udaxd of a change of a managed file; others are left alone. */
+void file_tell(int fd, uint32_t what, uint64_t off, uint64_t len);
+
 /* ----------------------------------------------------------------- sync.c */
 
-/* The file's image, if it has one, to the file. 0 or a positive errno. */
+/*
+ * The file's image, if it has one, to the file; with exact tracking the
+ * write-back of a file in memory. 0 or a positive errno.
+ */
 int sync_file(int fd);
 
 #endif

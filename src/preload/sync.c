@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making data durable. A file in memory (direct) has nothing to write back; an
- * image is written to its file by udaxd before the kernel is asked for the rest.
+ * Making data durable. An image is written to its file by udaxd before the
+ * kernel is asked for the rest. A file in memory (direct) has nothing to write
+ * back; with exact tracking udaxd runs the protocol of a write-back all the same,
+ * which write-protects its pages.
  */
 #include <unistd.h>
 
@@ -30,10 +32,11 @@ EXPORT int msync(void *addr, size_t len, int flags)
 	long ret = sys_cancel(SYS_msync, (long)addr, (long)len, flags, 0, 0, 0);
 	int err;
 
-	if (ret || !(flags & MS_SYNC) || !ranges_images() ||
+	if (ret || !(flags & MS_SYNC) || (!ranges_images() && !net_exact()) ||
 	    !ranges_near(start, end) || !shim_enter(&g))
 		return (int)sys_return(ret);
-	if (!ranges_image(start, end)) {
+	if (!(net_exact() ? ranges_overlap(start, end) :
+	      ranges_image(start, end))) {
 		shim_leave(&g);
 		return 0;
 	}
@@ -46,7 +49,8 @@ int sync_file(int fd)
 	struct guard g;
 	struct file f;
 
-	if (!file_managed(fd, &f) || f.memory || net_dead() || !shim_enter(&g))
+	if (!file_managed(fd, &f) || (f.memory && !net_exact()) || net_dead() ||
+	    !shim_enter(&g))
 		return 0;
 	return sync_call(&g, UDAX_SYNC_FILE, fd, 0, 0);
 }
@@ -55,7 +59,7 @@ static void sync_all(void)
 {
 	struct guard g;
 
-	if (ranges_had_image() && shim_enter(&g))
+	if ((ranges_had_image() || (net_exact() && net_alive())) && shim_enter(&g))
 		sync_call(&g, UDAX_SYNC_ALL, -1, 0, 0);
 }
 
@@ -77,8 +81,14 @@ EXPORT int fdatasync(int fd)
 	return sync_then(fd, SYS_fdatasync, 0, 0, 0);
 }
 
+/* The kernel's DAX does nothing here: it is no WB_SYNC_ALL. */
 EXPORT int sync_file_range(int fd, off64_t off, off64_t len, unsigned int flags)
 {
+	struct file f;
+
+	if (net_exact() && file_managed(fd, &f) && f.memory)
+		return (int)sys_return(sys_cancel(SYS_sync_file_range, fd, off,
+						  len, flags, 0, 0));
 	return sync_then(fd, SYS_sync_file_range, off, len, flags);
 }
 

@@ -114,7 +114,7 @@ static void test_refused(void **state)
 		{ "--workers", "99999" }, { "--helpers", "-1" },
 		{ "--protocol", "nonsense" }, { "--protocol", "f:nonsense" },
 		{ "--hold", "alloc=5" },
-		{ "--on-lost-wakeup", "ignore" }, { "--track", "exact" },
+		{ "--on-lost-wakeup", "ignore" }, { "--track", "precise" },
 		{ "--media", "tape" }, { "--ready-fd", "987" },
 		{ "--ready-fd", "no" }, { "--socket", "" },
 		{ "--frobnicate", "x" }, { "word", NULL },
