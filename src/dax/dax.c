@@ -20,6 +20,11 @@ static uint64_t dax_entry_start(const struct dax_op *op, dax_entry_t entry)
 {
 	const struct dax_protocol *proto = op->mapping->proto;
 
+	if (proto->hole_page_lock && dax_is_zero_entry(entry) &&
+	    !dax_is_pmd_entry(entry))
+		return op->xas.index | DAX_KEY_PAGE_LOCK;
+	if (proto->keymode == KEY_INDEX)
+		return op->xas.index;
 	if (dax_is_pmd_entry(entry) || proto->keymode == KEY_ALL2M)
 		return op->xas.index & ~PG_PMD_COLOUR;
 	if (op->xas.order && proto->pmd_on_pte == PMD_ON_PTE_WAIT_PTE)
@@ -264,8 +269,26 @@ enum dax_verb grab_downgrade(struct dax_op *op)
 	dax_note_release(op, entry);
 	op->entry = 0;
 	dax_wake_entry(op, entry, WAKE_ALL);
+	op->downgraded = true;
 	counter_add(&op->stats->downgrades, 1);
 	return grab_create(op);
+}
+
+/*
+ * The flag that a 2M entry is to be taken apart, not reset before the retry: what
+ * is there by now goes, an entry of another and its mark too. (The kernel's count
+ * of pages went wrong with it; ours is kept.)
+ */
+enum dax_verb grab_downgrade_again(struct dax_op *op)
+{
+	dax_entry_t entry = get_unlocked_entry(op, 0);
+
+	if (entry == DAX_SLEPT)
+		return DAX_PARK;
+	if (!entry)
+		return grab_create(op);
+	dax_lock_entry(op, entry);
+	return grab_downgrade(op);
 }
 
 /*
@@ -317,6 +340,21 @@ bool dax_insert_unmaps(const struct dax_op *op)
 }
 
 /*
+ * An empty entry became a zero page, locked by the page's own lock: who slept on
+ * the entry has to be sent there.
+ */
+static void hole_replaced(struct dax_op *op, dax_entry_t empty)
+{
+	const struct dax_protocol *proto = op->mapping->proto;
+
+	if (list_empty(&op->mapping->sleepers) || !proto->hole_page_lock ||
+	    op->order)
+		return;
+	dax_note_release(op, empty);
+	dax_wake_entry(op, empty, proto->hole_replace_wake);
+}
+
+/*
  * Stores op->new_entry in place of the entry held, unless that is a real one
  * already: a page fault may be using a real 2M entry. Marks what is written.
  * A synchronous fault leaves the entry clean: dax_op_init_mkwrite() dirties it.
@@ -329,9 +367,12 @@ void dax_insert_entry(struct dax_op *op)
 
 	if (shared || dax_is_zero_entry(op->entry) ||
 	    dax_is_empty_entry(op->entry)) {
-		store_entry(op, op->entry | DAX_LOCKED,
-			    op->new_entry | DAX_LOCKED);
+		dax_entry_t old = op->entry;
+
+		store_entry(op, old | DAX_LOCKED, op->new_entry | DAX_LOCKED);
 		op->entry = op->new_entry;
+		if (dax_is_zero_entry(op->entry) && dax_is_empty_entry(old))
+			hole_replaced(op, old);
 	}
 	if ((write || op->mapping->proto->dirty_on_read) && !op->needs_sync)
 		dax_table_set_mark(t, op->xas.index, DAX_MARK_DIRTY);

@@ -112,6 +112,9 @@ enum dax_fault_flags {
 	DAX_FAULT_FLAG_MKWRITE	= 0x2,
 	DAX_FAULT_FLAG_USER	= 0x4,
 	DAX_FAULT_FLAG_INVAL_LOCKED = 0x8, /* the driver holds the invalidate lock already */
+	/* The mapping's, by its protocol's switches. */
+	DAX_FAULT_FLAG_IOMAP_FIRST = 0x10, /* iomap_before_lock */
+	DAX_FAULT_FLAG_GIANT	= 0x20,	/* giant_lock */
 };
 
 /* What the model needs to know of the mapping that faulted. */
@@ -165,6 +168,7 @@ struct dax_mapping {
 	struct dax_table table;		/* under i_pages */
 	uint64_t i_size;		/* bytes; driver sets it, under i_pages */
 	const struct dax_protocol *proto;	/* constant for the mapping's life */
+	unsigned int fault_flags;	/* enum dax_fault_flags of each fault; constant */
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
 	struct list_head sleepers;	/* waiters from PARK to their next step */
 	uint64_t hash;			/* its part of a wait queue's number: its
@@ -269,6 +273,7 @@ struct dax_op {
 	bool woken_once;		/* woken, and has not locked since */
 	bool fs_locked;			/* from DAX_FSLOCK to DAX_FSUNLOCK */
 	bool needs_sync;		/* MAP_SYNC: ends in NEEDDSYNC, maps nothing */
+	bool downgraded;		/* has taken a 2M entry apart */
 };
 
 /* No lock. @vma is copied. @order: 0 or PMD_ORDER. */

@@ -56,6 +56,7 @@ void dax_store_unlocked(struct dax_op *op);
 enum dax_verb dax_unlock_entry(struct dax_op *op);
 enum dax_verb grab_mapping_entry(struct dax_op *op);
 enum dax_verb grab_downgrade(struct dax_op *op);
+enum dax_verb grab_downgrade_again(struct dax_op *op);
 bool dax_insert_unmaps(const struct dax_op *op);
 void dax_insert_entry(struct dax_op *op);
 void dax_remove_entry(struct dax_op *op, dax_entry_t entry);

@@ -54,7 +54,7 @@ static enum dax_verb fault_unlock(struct dax_op *op, unsigned int result,
 
 enum dax_verb step_fault_start(struct dax_op *op)
 {
-	return dax_fs_lock(op, false, STEP_FAULT_BEGIN);
+	return dax_fs_lock(op, op->flags & DAX_FAULT_FLAG_GIANT, STEP_FAULT_BEGIN);
 }
 
 /* Kernel: dax_fault_check_fallback(). */
@@ -76,6 +76,13 @@ static enum dax_fallback pmd_check_fallback(const struct dax_op *op,
 	return DAX_FALLBACK_NONE;
 }
 
+static enum dax_verb fault_iomap(struct dax_op *op, enum dax_step next)
+{
+	op->ask.write = dax_fault_write(op) && !fault_is_cow(op);
+	return dax_ask_pages(op, DAX_IOMAP, op->xas.index, 1UL << op->order,
+			     next);
+}
+
 enum dax_verb step_fault_begin(struct dax_op *op)
 {
 	uint64_t max_pgoff = (op->mapping->i_size + DAX_PAGE_SIZE - 1) >>
@@ -89,6 +96,8 @@ enum dax_verb step_fault_begin(struct dax_op *op)
 		if (reason)
 			return fault_fallback(op, reason);
 	}
+	if (op->flags & DAX_FAULT_FLAG_IOMAP_FIRST)
+		return fault_iomap(op, STEP_GRAB);
 	return step_grab(op);
 }
 
@@ -115,6 +124,9 @@ enum dax_verb step_grab(struct dax_op *op)
 /* The table lacked memory: look again, for anything may have happened. */
 enum dax_verb step_grab_nomem(struct dax_op *op)
 {
+	if (!op->ans.error && op->downgraded &&
+	    op->mapping->proto->stale_downgrade_flag)
+		return fault_grabbed(op, grab_downgrade_again(op));
 	if (!op->ans.error)
 		return step_grab(op);
 	op->grabbed = dax_make_fault(DAX_FAULT_OOM);
@@ -130,8 +142,6 @@ enum dax_verb step_grab_downgrade(struct dax_op *op)
 
 enum dax_verb step_pt_checked(struct dax_op *op)
 {
-	uint64_t nr = 1UL << op->order;
-
 	/* A racing fault of the other size was first: the CPU tries again. */
 	if (!op->order && op->ans.slot == DAX_PT_HUGE)
 		return fault_unlock(op, DAX_FAULT_NOPAGE, DAX_FALLBACK_NONE);
@@ -141,8 +151,9 @@ enum dax_verb step_pt_checked(struct dax_op *op)
 	 * The extent is looked up under the entry's lock: a write(2) that
 	 * allocates meanwhile waits for the entry when it invalidates.
 	 */
-	op->ask.write = dax_fault_write(op) && !fault_is_cow(op);
-	return dax_ask_pages(op, DAX_IOMAP, op->xas.index, nr, STEP_IOMAPPED);
+	if (op->flags & DAX_FAULT_FLAG_IOMAP_FIRST)
+		return step_iomapped(op);
+	return fault_iomap(op, STEP_IOMAPPED);
 }
 
 static enum dax_verb fault_insert(struct dax_op *op, dax_entry_t new_entry)

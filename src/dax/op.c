@@ -21,6 +21,9 @@ void dax_mapping_init(struct dax_mapping *mapping,
 	lock_init(&mapping->i_pages, LOCK_RANK_MAPPING, "i_pages");
 	dax_table_init(&mapping->table, table_mem, table_size);
 	mapping->proto = proto;
+	mapping->fault_flags =
+		(proto->iomap_before_lock ? DAX_FAULT_FLAG_IOMAP_FIRST : 0) |
+		(proto->giant_lock ? DAX_FAULT_FLAG_GIANT : 0);
 	mapping->waits = waits;
 	list_init(&mapping->sleepers);
 	mapping->hash = (uintptr_t)mapping;
@@ -63,7 +66,7 @@ void dax_op_init_fault(struct dax_op *op, struct dax_mapping *mapping,
 		STEP_FAULT_START);
 	op->vma = *vma;
 	op->address = address;
-	op->flags = flags;
+	op->flags = flags | mapping->fault_flags;
 }
 
 void dax_op_init_mkwrite(struct dax_op *op, struct dax_mapping *mapping,

@@ -5,6 +5,7 @@
  *
  * A page fault reads no switch while nobody sleeps in its file, a 2M fault none
  * but @null_is_conflict, when it makes an entry: one fast path serves them all.
+ * What a fault does before it meets an entry is a flag of its operation.
  */
 #ifndef UDAX_DAX_PROTOCOL_H
 #define UDAX_DAX_PROTOCOL_H
@@ -30,6 +31,7 @@ enum dax_pmd_on_pte {
 enum dax_keymode {
 	KEY_ENTRY,		/* 2M entry: its head; 4K entry: its own page */
 	KEY_ALL2M,		/* always the head */
+	KEY_INDEX,		/* the page asked for, of a 2M entry too */
 };
 
 /* How a scan waits for a locked entry. */
@@ -51,6 +53,15 @@ struct dax_protocol {
 	enum dax_wake_mode inval_wake;
 	enum dax_scan_wait scan_wait;
 	bool dirty_on_read;	/* read faults dirty the entry too, up to 6.11 */
+	/*
+	 * A read fault replaces its empty entry by a zero page, which has a lock,
+	 * and a queue, of its own; and whom that replacement wakes.
+	 */
+	bool hole_page_lock;
+	enum dax_wake_mode hole_replace_wake;
+	bool iomap_before_lock;	/* the extent is looked up before the entry is locked */
+	bool stale_downgrade_flag;	/* a retry for want of memory takes apart again */
+	bool giant_lock;	/* faults take the invalidate lock exclusive */
 };
 
 /* NULL when there is no protocol of that name. */

@@ -8,12 +8,20 @@
 /* Is there a locked entry whose unlocking wakes @key? */
 static bool locked_source(const struct dax_mapping *mapping, uint64_t key)
 {
-	uint64_t index = key;
+	const struct dax_protocol *proto = mapping->proto;
+	uint64_t index = key & ~DAX_KEY_PAGE_LOCK;
 	dax_entry_t entry;
 
-	if (mapping->proto->keymode == KEY_ENTRY) {
-		entry = dax_table_load(&mapping->table, key, 0, NULL);
-		return dax_is_locked(entry) && dax_entry_first(entry, key) == key;
+	if (proto->keymode != KEY_ALL2M) {
+		entry = dax_table_load(&mapping->table, index, 0, NULL);
+		if (!dax_is_locked(entry))
+			return false;
+		if (proto->hole_page_lock && !dax_is_pmd_entry(entry) &&
+		    dax_is_zero_entry(entry) != (index != key))
+			return false;
+		/* By index: its holder may have come by any page of it. */
+		return proto->keymode == KEY_INDEX ||
+		       dax_entry_first(entry, index) == index;
 	}
 	while (index <= (key | PG_PMD_COLOUR) &&
 	       (entry = dax_table_next(&mapping->table, &index,

@@ -38,8 +38,11 @@ enum dax_wake_mode { WAKE_ALL, WAKE_NEXT };
 /* What a waiter waits for: kernel struct exceptional_entry_key. */
 struct dax_wait_key {
 	struct dax_mapping *mapping;
-	uint64_t entry_start;
+	uint64_t entry_start;	/* a page, or: */
 };
+
+/* In entry_start: the lock of the zero page there (switch hole_page_lock). */
+#define DAX_KEY_PAGE_LOCK	(1UL << 63)
 
 /* Lies inside the operation that waits; its memory is the operation's. */
 struct dax_waiter {

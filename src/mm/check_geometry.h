@@ -74,6 +74,7 @@
 #define dax_wake_spent check_dax_wake_spent
 #define get_unlocked_entry check_get_unlocked_entry
 #define grab_downgrade check_grab_downgrade
+#define grab_downgrade_again check_grab_downgrade_again
 #define grab_mapping_entry check_grab_mapping_entry
 #define put_unlocked_entry check_put_unlocked_entry
 #define step_busy_answered check_step_busy_answered

@@ -43,6 +43,21 @@ static void print_entry(const struct printer *p, dax_entry_t e, uint64_t index)
 	fprintf(p->out, "(%#lx)", e);
 }
 
+/* "1", or "1(page)": of the page's own lock. */
+static void print_key(const struct printer *p, uint64_t key)
+{
+	fprintf(p->out, "%lu%s", key & ~DAX_KEY_PAGE_LOCK,
+		key & DAX_KEY_PAGE_LOCK ? "(page)" : "");
+}
+
+/* Every key that there can be: i = 0 to 2 * PG_PMD_NR - 1. */
+static uint64_t nth_key(unsigned int i)
+{
+	return i < PG_PMD_NR ? i : (i - PG_PMD_NR) | DAX_KEY_PAGE_LOCK;
+}
+
+#define KEYS (2 * PG_PMD_NR)
+
 static void print_table(const struct printer *p)
 {
 	uint64_t index = 0;
@@ -64,7 +79,8 @@ static void print_queues(const struct printer *p)
 	fputs("; queues", p->out);
 	if (list_empty(&p->s->queue.head))
 		fputs(" empty", p->out);
-	for (uint64_t key = 0; key < PG_PMD_NR; key++) {
+	for (unsigned int k = 0; k < KEYS; k++) {
+		uint64_t key = nth_key(k);
 		bool first = true;
 
 		list_for_each(w, &p->s->queue.head, link) {
@@ -73,8 +89,11 @@ static void print_queues(const struct printer *p)
 
 			if (w->key.entry_start != key)
 				continue;
-			if (first)
-				fprintf(p->out, " key %lu:", key);
+			if (first) {
+				fputs(" key ", p->out);
+				print_key(p, key);
+				fputc(':', p->out);
+			}
 			first = false;
 			fputc(' ', p->out);
 			print_task(p, t - p->s->task);
@@ -88,11 +107,11 @@ static void print_queues(const struct printer *p)
 /*
  * Which key does the next step of task @i wake? Two exclusive sleepers on every
  * key find out, in a state that is thrown away: one is woken by WAKE_NEXT, both
- * by WAKE_ALL. Bits: 1 << key, and 16 << key when all are woken.
+ * by WAKE_ALL. Bits: 1 << k of the kth key, 1 << KEYS << k when all are woken.
  */
 static unsigned int woken_keys(struct printer *p, unsigned int i)
 {
-	static struct dax_waiter probe[2 * PG_PMD_NR];
+	static struct dax_waiter probe[2 * KEYS];
 	size_t size = check_state_size(p->s);
 	void *saved = malloc(size);
 	unsigned int keys = 0;
@@ -106,19 +125,19 @@ static unsigned int woken_keys(struct printer *p, unsigned int i)
 				list_first(&p->s->queue.head,
 					   struct dax_waiter, link));
 	memset(probe, 0, sizeof(probe));
-	for (unsigned int n = 0; n < 2 * PG_PMD_NR; n++) {
+	for (unsigned int n = 0; n < 2 * KEYS; n++) {
 		probe[n].key.mapping = &p->s->m;
-		probe[n].key.entry_start = n / 2;
+		probe[n].key.entry_start = nth_key(n / 2);
 		probe[n].exclusive = true;
 		dax_wait_sleep(&p->s->waits, &probe[n]);
 	}
 	check_answer(p->s, &p->s->task[i]);
 	dax_op_step(&p->s->task[i].op);
-	for (unsigned int key = 0; key < PG_PMD_NR; key++) {
-		if (!probe[2 * key].queued)
-			keys |= 1U << key;
-		if (!probe[2 * key + 1].queued)
-			keys |= 16U << key;
+	for (unsigned int k = 0; k < KEYS; k++) {
+		if (!probe[2 * k].queued)
+			keys |= 1U << k;
+		if (!probe[2 * k + 1].queued)
+			keys |= 1U << KEYS << k;
 	}
 	memcpy(p->s, saved, size);
 	free(saved);
@@ -128,13 +147,16 @@ static unsigned int woken_keys(struct printer *p, unsigned int i)
 static void print_wakes(const struct printer *p, unsigned int keys,
 			unsigned int asleep)
 {
-	for (unsigned int key = 0; key < PG_PMD_NR; key++) {
+	for (unsigned int k = 0; k < KEYS; k++) {
+		uint64_t key = nth_key(k);
 		bool nobody = true;
 
-		if (!(keys & 1U << key))
+		if (!(keys & 1U << k))
 			continue;
-		fprintf(p->out, "       wakes %s of key %u:",
-			keys & 16U << key ? "all" : "the next", key);
+		fprintf(p->out, "       wakes %s of key ",
+			keys & 1U << KEYS << k ? "all" : "the next");
+		print_key(p, key);
+		fputc(':', p->out);
 		for (unsigned int i = 0; i < p->s->nr; i++) {
 			const struct check_task *t = &p->s->task[i];
 
@@ -154,8 +176,9 @@ static void print_sleep(struct printer *p, unsigned int i)
 	const struct dax_waiter *w = &p->s->task[i].op.waiter;
 
 	p->since[i] = p->step;
-	fprintf(p->out, "       sleeps on key %lu, for the locked %s entry at %lu\n",
-		w->key.entry_start, w->blocker_order ? "2M" : "4K", w->blocker);
+	fputs("       sleeps on key ", p->out);
+	print_key(p, w->key.entry_start);
+	fprintf(p->out, ", for the locked %s entry at %lu\n", w->blocker_order ? "2M" : "4K", w->blocker);
 }
 
 static unsigned int sleepers(const struct printer *p)
@@ -197,8 +220,9 @@ static void print_step(struct printer *p, unsigned int i)
 			continue;
 		fputs("       stranded: ", p->out);
 		print_task(p, n);
-		fprintf(p->out, " on key %lu\n",
-			p->s->task[n].op.waiter.key.entry_start);
+		fputs(" on key ", p->out);
+		print_key(p, p->s->task[n].op.waiter.key.entry_start);
+		fputc('\n', p->out);
 	}
 }
 
@@ -221,8 +245,10 @@ static void print_end(const struct printer *p)
 			continue;
 		fputs("LOST: ", p->out);
 		print_task(p, i);
-		fprintf(p->out, " sleeps on key %lu since step %u; nobody is left to wake it\n",
-			p->s->task[i].op.waiter.key.entry_start, p->since[i]);
+		fputs(" sleeps on key ", p->out);
+		print_key(p, p->s->task[i].op.waiter.key.entry_start);
+		fprintf(p->out, " since step %u; nobody is left to wake it\n",
+			p->since[i]);
 	}
 }
 

@@ -182,6 +182,8 @@ void check_step(struct check_state *s, struct check_task *t)
  * that others look at is the lock bit and the size, and those stay. So they may
  * run at once: no order with the steps of others makes a difference, nor with
  * what is looked for in states. Writebacks do look at more; there are none here.
+ * Where a hole's zero page has a lock of its own, storing it is no such step: it
+ * wakes, and others look at its kind.
  */
 bool check_step_is_local(const struct check_task *t)
 {
@@ -191,6 +193,7 @@ bool check_step_is_local(const struct check_task *t)
 	case STEP_PT_CHECKED:
 	case STEP_IOMAPPED:
 	case STEP_INSERT:
+		return !t->op.mapping->proto->hole_page_lock;
 	case STEP_FAULT_END:
 	case STEP_BUSY_ANSWERED:
 	case STEP_DONE:

@@ -36,6 +36,11 @@ static const struct {
 	{ "jan-nx-all", true, 0 },
 	{ "buggy", false, 0 },
 	{ "radix", false, 0 },
+	{ "nomem", false, 0 },
+	{ "411", false, 0 },
+	{ "410", false, 0 },
+	{ "47", false, 0 },
+	{ "giant", true, 0 },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

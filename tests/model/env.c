@@ -134,9 +134,13 @@ static void wrprotect(struct env *e, uint64_t start, uint64_t nr)
 {
 	for (int i = 0; i < ENV_VMAS; i++)
 		for (uint64_t p = start; p < start + nr && p < ENV_PAGES; p++) {
-			struct env_pte *pte = env_pte(&e->vma[i],
-						      address_of(&e->vma[i], p));
+			uint64_t address = address_of(&e->vma[i], p);
+			bool huge = *env_slot(&e->vma[i], address) == DAX_PT_HUGE;
+			struct env_pte *pte = env_pte(&e->vma[i], address);
 
+			if (huge ? e->wrprotect_no_2m :
+			    e->wrprotect_first && p != start)
+				continue;
 			pte->write &= pte->anon;
 		}
 }

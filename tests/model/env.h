@@ -46,6 +46,9 @@ struct env {
 	uint64_t next_pfn, seed;
 	unsigned int fs_shared;
 	bool fs_excl, faulty;		/* @faulty: answers may be errors */
+	/* Kernels of old: WRPROTECT leaves out 2M translations; or all but that
+	   of the first page, one a mapping. */
+	bool wrprotect_no_2m, wrprotect_first;
 	void *memory, *queues;
 };
 

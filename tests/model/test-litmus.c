@@ -54,6 +54,11 @@ static const struct {
 	{ "jan-nx-all",	"............" },
 	{ "buggy",	"H...HHHHHH.." },
 	{ "radix",	".....HHH.H.." },
+	{ "nomem",	".....HHH.H.." },
+	{ "411",	".....HHH.H.." },
+	{ "410",	".....HHH.H.." },
+	{ "47",		"H..HHHHHHH.H" },
+	{ "giant",	"............" },
 };
 
 static void test_table(void **state)
