@@ -232,7 +232,8 @@ struct udax_trace_wait_end {
 	uint64_t file, key;
 	uint32_t wake;			/* low bits of the WAKE's seq; 0: unknown */
 	uint8_t stranded;		/* it had been found without a source */
-	uint8_t pad[3];
+	uint8_t kicked;			/* by udaxd: no wake of the protocol's */
+	uint8_t pad[2];
 };
 
 /* Of a mapping in which somebody sleeps; and each downgrade's. */
@@ -264,6 +265,7 @@ struct udax_trace_range {
 	struct udax_trace_hdr hdr;
 	uint64_t file, start, end;
 	uint64_t done;			/* entries; RANGE_DONE */
+	uint64_t session;		/* who asked; 0: udaxd itself */
 	uint32_t kind;			/* enum dax_op_kind */
 	int32_t error;			/* RANGE_DONE: 0 or -errno */
 };
@@ -290,6 +292,6 @@ UDAX_TRACE_SIZE(wait_end, 56);
 UDAX_TRACE_SIZE(wake, 64);
 UDAX_TRACE_SIZE(conflict, 56);
 UDAX_TRACE_SIZE(pages, 64);
-UDAX_TRACE_SIZE(range, 72);
+UDAX_TRACE_SIZE(range, 80);
 
 #endif

@@ -163,7 +163,7 @@ static void say_name(struct chrome *c, const char *what, uint32_t pid,
 /* The row of the thread that the record is about, introduced; NULL: no memory. */
 static struct row *row_of(struct chrome *c, const struct script_event *e)
 {
-	uint64_t session = e->session ? e->session->session : 0;
+	uint64_t session = e->session && e->hdr->tid ? e->session->session : 0;
 	uint32_t pid = e->session ? e->session->pid : 0, tid = e->hdr->tid;
 	char name[32];
 	struct row *row;

@@ -110,6 +110,11 @@ const struct udax_trace_session *names_session(struct script_names *n,
 
 	if (hdr->type == UDAX_TRACE_SESSION)
 		return (const void *)hdr;
+	if (hdr->type == UDAX_TRACE_RANGE || hdr->type == UDAX_TRACE_RANGE_DONE) {
+		node = find(&n->sessions,
+			    ((const struct udax_trace_range *)hdr)->session);
+		return node ? &node->as_session : NULL;
+	}
 	node = hdr->tid ? find(&n->threads, hdr->tid) : NULL;
 	node = node ? find(&n->sessions, node->session) : NULL;
 	return node ? &node->as_session : NULL;
@@ -164,6 +169,7 @@ static bool names_a_file(unsigned int type)
 	case UDAX_TRACE_RANGE_DONE:
 	case UDAX_TRACE_WRITEBACK_ONE:
 	case UDAX_TRACE_FSYNC:
+	case UDAX_TRACE_STRANDED:
 	case UDAX_TRACE_FILE:
 		return true;
 	default:

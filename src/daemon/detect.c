@@ -13,6 +13,7 @@
 
 #include "daemon/session.h"
 #include "daemon/sleeper.h"
+#include "daemon/trace.h"
 
 /* Reports a second; what is more is counted only. */
 #define REPORTS_MAX 10
@@ -123,6 +124,7 @@ static void found(struct dax_op *op, void *arg)
 	struct task *t = task_of(op);
 
 	counter_add(&task_stats(l->x, t)->dax.stranded, 1);
+	trace_stranded(l->x, t);
 	l->file->lost++;
 	if (r->fresh < SLEEPERS_MAX)
 		l->fresh[r->fresh] = op;

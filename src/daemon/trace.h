@@ -40,6 +40,7 @@ void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
 void trace_do_refill(struct exec *x, struct task *t, int error);
 void trace_do_attempt(struct exec *x, struct task *t);
 void trace_do_done(struct exec *x, struct task *t);
+void trace_do_stranded(struct exec *x, struct task *t);
 enum dax_verb trace_do_step(struct exec *x, struct task *t);
 
 /* A record of @t's, or NULL; trace_commit() follows. */
@@ -95,6 +96,13 @@ static inline void trace_done(struct exec *x, struct task *t)
 {
 	if (tracing(x))
 		trace_do_done(x, t);
+}
+
+/* The sleeping task, of whichever executor, has been found stranded. i_pages held. */
+static inline void trace_stranded(struct exec *x, struct task *t)
+{
+	if (tracing(x))
+		trace_do_stranded(x, t);
 }
 
 /*

@@ -51,6 +51,7 @@ static void range_record(struct exec *x, struct task *t, bool done)
 	rec->end = op->end;
 	rec->kind = op->kind;
 	rec->done = op->done;
+	rec->session = t->owner ? t->owner->id : 0;
 	rec->error = op->error;
 	trace_commit(x->trace);
 }
@@ -90,12 +91,13 @@ static void split_record(struct exec *x, const struct task *t)
 	trace_commit(x->trace);
 }
 
-static void wait_record(struct exec *x, const struct task *t)
+static void wait_record(struct exec *x, const struct task *t,
+			enum udax_trace_type type)
 {
 	const struct dax_waiter *w = &t->op.waiter;
 	struct udax_trace_wait_begin *rec;
 
-	rec = trace_task_begin(x, t, UDAX_TRACE_WAIT_BEGIN, sizeof(*rec));
+	rec = trace_task_begin(x, t, type, sizeof(*rec));
 	if (!rec)
 		return;
 	rec->file = t->file->id;
@@ -118,6 +120,7 @@ static void wait_end_record(struct exec *x, const struct task *t)
 	rec->key = t->op.waiter.key.entry_start;
 	rec->wake = t->trace.woken_by;
 	rec->stranded = t->op.waiter.stranded;
+	rec->kicked = t->op.waiter.kicked;
 	trace_commit(x->trace);
 }
 
@@ -201,7 +204,8 @@ static void tell_verb(struct exec *x, struct task *t, enum dax_verb verb)
 		break;
 	case DAX_PARK:
 		t->trace.asleep = true;
-		wait_record(x, t);
+		t->trace.woken_by = 0;
+		wait_record(x, t, UDAX_TRACE_WAIT_BEGIN);
 		break;
 	case DAX_DONE:
 		if (t->kind != TASK_RANGE)
@@ -263,6 +267,11 @@ static void tell_step(struct exec *x, struct task *t, const struct before *b)
 			    st->scanned - b->scanned, st->woken - b->woken);
 	if (!b->entry && op->entry)
 		entry_record(x, t, UDAX_TRACE_LOCK, op->entry, op->xas.index);
+}
+
+void trace_do_stranded(struct exec *x, struct task *t)
+{
+	wait_record(x, t, UDAX_TRACE_STRANDED);
 }
 
 enum dax_verb trace_do_step(struct exec *x, struct task *t)

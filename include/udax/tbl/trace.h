@@ -32,3 +32,5 @@ X(RANGE,	range,		"dax_range")
 X(RANGE_DONE,	range,		"dax_range_done")
 X(WRITEBACK_ONE, pages,		"dax_writeback_one")
 X(FSYNC,	pages,		"udax_finish_sync")
+/* a sleep that nobody is left to end */
+X(STRANDED,	wait_begin,	"dax_entry_stranded")
