@@ -99,14 +99,41 @@ grep -v " python3-$tid " "$scratch/out" && fail "more than thread $tid"
 script --pid 1
 test ! -s "$scratch/out" || fail "events of process 1"
 
+# A protocol that loses wakeups: who is left asleep, and is kicked.
+cat >"$scratch/lost.py" <<'END'
+import mmap, multiprocessing, sys
+f = open(sys.argv[1] + "/lost", "w+b")
+f.truncate(64 << 20)
+fork = multiprocessing.get_context("fork")
+gate = fork.Barrier(2)
+def touch(i):
+    # The first's window is too small for 2M, the second's is not.
+    for window in range(32):
+        m = mmap.mmap(f.fileno(), (1 << 20) << i, offset=window << 21)
+        gate.wait()
+        m[4096] = 1
+children = [fork.Process(target=touch, args=(i,)) for i in range(2)]
+for c in children: c.start()
+for c in children: c.join()
+assert not any(c.exitcode for c in children)
+END
+udax_run "$scratch/p" --protocol buggy --hold alloc=20ms --trace "$trace" -- \
+	"$python" "$scratch/lost.py" "$scratch/p" 2>"$scratch/err" ||
+	fail "lost wakeups: $? $(cat "$scratch/err")"
+expect lost_wakeups -gt 0
+script --format json -e 'dax_entry_*'
+lines "$(summary lost_wakeups)" '"dax_entry_stranded"'
+lines "$(summary lost_wakeups)" '"dax_entry_wait_end".*"stranded":true'
+lines "$(summary lost_wakeups)" '"kicked":true'
+
 # A trace that is full keeps its beginning, and everybody says what is missing.
 udax_run "$scratch/p" --trace "$trace" --trace-size 64k -- "$python" -c "
 import mmap, sys
 f = open('$scratch/p/full', 'w+b')
 f.truncate(16 << 20)
-m = mmap.mmap(f.fileno(), 16 << 20, access=mmap.ACCESS_WRITE, offset=0)
-n = mmap.mmap(f.fileno(), 1 << 20)
-for i in range(256): n[i << 12] = 1
+for i in range(16):
+    m = mmap.mmap(f.fileno(), 1 << 20, offset=i << 20)
+    for j in range(256): m[j << 12] = 1
 " || fail "a small trace"
 expect trace_dropped -gt 0
 udax script "$trace" >"$scratch/out" 2>"$scratch/err"
@@ -138,6 +165,26 @@ cp --sparse=always "$trace" "$scratch/bad"
 printf '\377\377\377\377\377\377\377\377' |
 	dd of="$scratch/bad" bs=1 seek=4120 conv=notrunc 2>/dev/null
 complains 1 damaged "$scratch/bad"
+
+# Whatever stands in a trace: an end, and a line that says so.
+"$python" - "$trace" "$scratch/bad" "$top_builddir/udax" <<'END' || fail "damage"
+import random, subprocess, sys
+whole = open(sys.argv[1], "rb").read(1 << 20)
+random.seed(1)
+for n in range(20):
+    bad = bytearray(whole[:random.choice((4096, 9000, 1 << 20))])
+    for i in range(random.choice((1, 10, 100))):
+        at = random.choice((random.randrange(4096),
+                            4096 + random.randrange(4096)))
+        if at < len(bad):
+            bad[at] = random.choice((0, 255, bad[at] ^ 1 << random.randrange(8)))
+    open(sys.argv[2], "wb").write(bad)
+    for form in "text", "json", "chrome":
+        p = subprocess.run([sys.argv[3], "script", "--format", form, sys.argv[2]],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if p.returncode not in (0, 1, 2) or p.stderr.count(b"\n") > 2:
+            sys.exit(f"round {n}, {form}: {p.returncode} {p.stderr}")
+END
 
 # A trace that cannot be written is an error before the program starts.
 for bad in "$scratch/no/where" /dev/null "$scratch"; do

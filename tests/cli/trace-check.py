@@ -62,6 +62,8 @@ def check_counts():
         equal(f"wakes.{mode}",
               sum(e["event"] == "dax_entry_wake" and e["woken"] > 0 and
                   e["mode"] == mode for e in mine), summary["wakes"][mode])
+    equal("lost_wakeups", count["dax_entry_stranded"],
+          summary["lost_wakeups"])
     equal("trace_dropped", summary["trace_dropped"], 0)
 
 
