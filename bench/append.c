@@ -30,11 +30,34 @@ static int open_file(const struct worker *w, uint32_t nr)
 	return fd;
 }
 
+void append_begin(struct process *p)
+{
+	const struct faulters_config *c = &p->f->cfg;
+	struct rng r = rng_seed(c->seed + p->f->round, UINT32_MAX);
+	struct worker w = { .f = p->f, .p = p };
+	static const char block[1 << 20] = { 1 };
+
+	for (uint32_t i = 0; i < c->files; i++) {
+		int fd = open_file(&w, i);
+
+		/* Two windows and a bit of the third. */
+		for (int k = 0; k < 4; k++)
+			if (pwrite(fd, block, sizeof(block), k * (off_t)sizeof(block)) < 0)
+				abort();
+		if (pwrite(fd, block, 1 + rng_below(&r, sizeof(block)),
+			   4 * (off_t)sizeof(block)) < 0)
+			abort();
+		close(fd);
+	}
+}
+
 static void append(struct worker *w)
 {
 	const struct faulters_config *c = &w->f->cfg;
 	struct rng r = rng_seed(c->seed + w->f->round, w->nr);
 	static const char data[LONGEST_APPEND] = { 1 };
+	/* Not all at once: files should grow for as long as they are read. */
+	const struct timespec pause = { .tv_nsec = 500000 };
 	uint64_t start;
 
 	for (uint32_t i = 0; i < c->steps && !atomic_load(&w->f->quit); i++) {
@@ -50,6 +73,7 @@ static void append(struct worker *w)
 			abort();
 		faulters_sample(w, SAMPLE_APPEND, clock_ns(CLOCK_MONOTONIC) - start);
 		close(fd);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -64,10 +88,6 @@ static void read_mapping(struct worker *w, struct rng *r)
 	if (fstat(fd, &st))
 		abort();
 	pages = ((uint64_t)st.st_size + SMALL_UNIT - 1) / SMALL_UNIT;
-	if (!pages) {
-		close(fd);
-		return;
-	}
 	start = clock_ns(CLOCK_MONOTONIC);
 	p = mmap(NULL, pages * SMALL_UNIT, PROT_READ, MAP_SHARED, fd, 0);
 	faulters_sample(w, SAMPLE_MMAP, clock_ns(CLOCK_MONOTONIC) - start);
@@ -90,7 +110,7 @@ void append_run(struct worker *w)
 	struct rng r = rng_seed(c->seed + w->f->round, w->nr);
 	uint32_t per = TOUCHES + 2;
 
-	if (w->nr < c->processes && !c->readers_only) {
+	if (w->nr < c->processes) {
 		append(w);
 		return;
 	}

@@ -63,6 +63,8 @@ typedef int (*experiment_fn)(const struct bench_opts *opts, json_t *report);
 /* Set by SIGHUP, SIGINT and SIGTERM: clean up and end with BENCH_FAIL. */
 extern volatile sig_atomic_t bench_interrupted;
 
+/* The verb `report`. */
+int report_main(int argc, char **argv);
 /* Internal verbs: what the experiments run in processes of their own. */
 int touch_main(int argc, char **argv);
 int serve_main(int argc, char **argv);

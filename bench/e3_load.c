@@ -160,7 +160,7 @@ static int run_append(struct e3 *e, const struct medium *m)
 			 .files = e->opts->quick ? 2 : 4,
 			 .steps = e->opts->quick ? 80 : 400 },
 		.variants = e->variants, .nr = e->nr, .rounds = e->rounds,
-		.decides = true,
+		.decides = true, .log = "/dev/null",
 	};
 
 	return live_cell(&e->live, &cell, e->cells);

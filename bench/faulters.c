@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The faulters' process: threads, rounds, the loads PAIRS, PAGES and STORM. */
+/* The faulters' process: threads, rounds, and all loads but APPEND. */
 #include "faulters_int.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ void faulters_sample(struct worker *w, enum sample_class class, uint64_t ns)
 
 	if (t->nr == FAULTERS_MAX_STEPS)
 		return;
-	t->samples[t->nr].ns = ns > UINT32_MAX ? UINT32_MAX : ns;
+	t->samples[t->nr].ns = ns;
 	t->samples[t->nr].class = class;
 	t->nr++;
 }
@@ -178,23 +178,60 @@ static void run_pages(struct worker *w)
 	}
 }
 
-/* Punches the pages that the others touch, in their order, till they are done. */
-static void run_punch(struct worker *w)
+/*
+ * Every page once a pass; every 64th touch is timed by itself. A multiplier that
+ * is odd permutes the pages of a file whose number of pages is a power of two.
+ */
+static void run_sweep(struct worker *w)
 {
-	struct faulters *f = w->f;
-	const struct faulters_config *c = &f->cfg;
-	struct rng r = rng_seed(c->seed + f->round, w->nr);
-	uint64_t start;
+	const struct faulters_config *c = &w->f->cfg;
+	uint64_t pages = c->windows * 512ull, i, page, start;
+	uint64_t times = c->random ? 2654435761u : 1;
 
-	for (uint32_t i = 0; i < c->steps && !atomic_load(&f->quit); i++) {
-		uint64_t page = rng_below(&r, c->pages) * 7 + 1;
-
+	for (int pass = 0; pass < 3 && !atomic_load(&w->f->quit); pass++) {
 		start = clock_ns(CLOCK_MONOTONIC);
-		if (fallocate(w->p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      page * SMALL_UNIT, SMALL_UNIT))
-			abort();
-		faulters_sample(w, SAMPLE_PUNCH, clock_ns(CLOCK_MONOTONIC) - start);
+		for (i = 0; i < pages; i++) {
+			page = i * times % pages;
+			if (!pass && i % 64 == 0)
+				faulters_touch(w, w->p->large + page * SMALL_UNIT,
+					       SAMPLE_SMALL, c->write);
+			else if (c->write)
+				*(volatile char *)(w->p->large + page * SMALL_UNIT) = 1;
+			else
+				(void)*(volatile char *)(w->p->large +
+							 page * SMALL_UNIT);
+		}
+		faulters_sample(w, SAMPLE_PASS, clock_ns(CLOCK_MONOTONIC) - start);
 	}
+	w->t->touches = 3 * pages;
+}
+
+/* The place of thread @nr in the order of this round; the first stays first. */
+static uint32_t litmus_place(const struct faulters *f, uint32_t nr)
+{
+	uint32_t left[FAULTERS_MAX_OPS], n = f->cfg.threads - 1, i, pick;
+	uint32_t code = f->round ? f->round - 1 : 0;
+
+	for (i = 0; i < n; i++)
+		left[i] = i + 1;
+	for (i = 1; n && nr; i++, n--) {
+		pick = code % n;
+		code /= n;
+		if (left[pick] == nr)
+			return i;
+		left[pick] = left[n - 1];
+	}
+	return 0;
+}
+
+static void run_litmus(struct worker *w)
+{
+	const char *op = w->f->cfg.ops[w->nr];
+	char *window = op[0] == 'M' ? w->map[1] : w->map[0];
+
+	sleep_ns(litmus_place(w->f, w->nr) * w->f->cfg.stagger_ns);
+	faulters_touch(w, window + (op[1] - '0') * SMALL_UNIT,
+		       op[0] == 'M' ? SAMPLE_LARGE_SHARED : SAMPLE_SMALL_SHARED, false);
 }
 
 static void *run_thread(void *arg)
@@ -216,8 +253,11 @@ static void *run_thread(void *arg)
 	case LOAD_PAGES:
 		run_pages(w);
 		break;
-	case LOAD_STORM:
-		w->nr ? run_pages(w) : run_punch(w);
+	case LOAD_SWEEP:
+		run_sweep(w);
+		break;
+	case LOAD_LITMUS:
+		run_litmus(w);
 		break;
 	case LOAD_APPEND:
 		append_run(w);
@@ -245,6 +285,32 @@ static char *map_small(int fd, uint64_t size)
 		    MAP_SHARED | MAP_FIXED, fd, 0);
 }
 
+/*
+ * A file without a block, mapped twice by each thread: for 4K faults, and for 2M
+ * faults that start from a page table of their own.
+ */
+static int map_litmus(struct process *p)
+{
+	const char *before = p->f->cfg.before;
+	volatile char *page;
+	uint32_t i;
+
+	if (fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, HUGE_UNIT))
+		return -errno;
+	for (i = 0; i <= p->nr_workers; i++) {
+		p->maps[2 * i] = map_small(p->fd, HUGE_UNIT);
+		p->maps[2 * i + 1] = map_aligned(p->fd, HUGE_UNIT);
+		if (p->maps[2 * i] == MAP_FAILED || p->maps[2 * i + 1] == MAP_FAILED)
+			return -errno;
+	}
+	if (before[0]) {
+		page = p->maps[2 * p->nr_workers + (before[0] == 'M')] +
+			(before[1] - '0') * SMALL_UNIT;
+		(void)*page;
+	}
+	return 0;
+}
+
 /* The mappings of a round: made anew, since entries go with the last of them. */
 static int map_round(struct process *p)
 {
@@ -252,12 +318,22 @@ static int map_round(struct process *p)
 	uint64_t size = c->windows * HUGE_UNIT;
 	uint32_t copies, i;
 
-	if (c->load == LOAD_APPEND)
+	switch (c->load) {
+	case LOAD_APPEND:
+		if (!p->nr)
+			append_begin(p);
 		return 0;
-	if (c->load == LOAD_PAIRS) {
+	case LOAD_LITMUS:
+		return map_litmus(p);
+	case LOAD_SWEEP:
+		p->large = map_aligned(p->fd, size);
+		return p->large == MAP_FAILED ? -errno : 0;
+	case LOAD_PAIRS:
 		p->small = map_small(p->fd, size);
 		p->large = map_aligned(p->fd, size);
 		return p->small == MAP_FAILED || p->large == MAP_FAILED ? -errno : 0;
+	case LOAD_PAGES:
+		break;
 	}
 	copies = c->steps / c->pages;
 	for (i = 0; i < p->nr_workers * copies; i++) {
@@ -274,13 +350,14 @@ static void unmap_round(struct process *p)
 	uint64_t size = c->windows * HUGE_UNIT;
 	uint32_t i;
 
-	if (c->load == LOAD_PAIRS) {
+	if (c->load == LOAD_PAIRS)
 		munmap(p->small, size);
+	if (c->load == LOAD_PAIRS || c->load == LOAD_SWEEP)
 		munmap(p->large, size);
-	} else if (c->load != LOAD_APPEND) {
-		for (i = 0; i < p->nr_workers * (c->steps / c->pages); i++)
-			munmap(p->maps[i], HUGE_UNIT);
-	}
+	for (i = 0; c->load == LOAD_PAGES && i < p->nr_workers * (c->steps / c->pages); i++)
+		munmap(p->maps[i], HUGE_UNIT);
+	for (i = 0; c->load == LOAD_LITMUS && i < 2 * (p->nr_workers + 1); i++)
+		munmap(p->maps[i], HUGE_UNIT);
 }
 
 static int run_round(struct process *p)
@@ -318,8 +395,9 @@ static int set_up(struct process *p, int shared)
 		if (p->fd < 0)
 			return -errno;
 	}
-	copies = p->f->cfg.pages ? p->f->cfg.steps / p->f->cfg.pages : 0;
-	p->maps = calloc((size_t)copies * FAULTERS_MAX_THREADS + 1, sizeof(*p->maps));
+	copies = p->f->cfg.load == LOAD_LITMUS ? 2 : p->f->cfg.pages ?
+		p->f->cfg.steps / p->f->cfg.pages : 0;
+	p->maps = calloc((size_t)copies * (FAULTERS_MAX_THREADS + 1) + 1, sizeof(*p->maps));
 	if (!p->maps)
 		return -ENOMEM;
 	/* Threads are dealt out in turn: a pair has a thread in two processes. */

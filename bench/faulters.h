@@ -2,7 +2,7 @@
 /*
  * Faulters: the program whose page faults compare protocols. Processes with
  * threads touch one file by a schedule that the seed fixes, so that each protocol
- * meets the same faults in the same order. One of three loads:
+ * meets the same faults in the same order. One of these loads:
  *
  *	PAIRS	thread 2j touches single pages through a mapping whose colour
  *		forbids 2M faults ("small"), thread 2j+1 touches windows
@@ -13,7 +13,9 @@
  *		its own that allow 4K faults only
  *	APPEND	one thread a process appends odd lengths to files by write(2);
  *		the others map whole files, touch a few pages, and unmap
- *	STORM	as PAGES; thread 0 punches holes into these pages meanwhile
+ *	SWEEP	one thread touches every page of the file, in three passes
+ *	LITMUS	each thread makes one fault of a litmus test in a window that it
+ *		maps alone, one after the other; the first holds its entry
  *
  * The parent fills struct faulters in shared memory (a memfd outside the pmem
  * directory), starts the processes, and drives them a round at a time over
@@ -34,8 +36,9 @@
 #define FAULTERS_MAX_PROCESSES 16
 #define FAULTERS_MAX_STEPS 4096
 #define FAULTERS_MAX_PAGES 64
+#define FAULTERS_MAX_OPS 4
 
-enum faulters_load { LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_STORM };
+enum faulters_load { LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_SWEEP, LOAD_LITMUS };
 
 /* What a sample is of. */
 enum sample_class {
@@ -45,7 +48,7 @@ enum sample_class {
 	SAMPLE_LARGE_SHARED,	/* PAIRS: a 2M fault in a window with a 4K one */
 	SAMPLE_MMAP,		/* APPEND: mmap() and munmap() */
 	SAMPLE_APPEND,		/* APPEND: write() */
-	SAMPLE_PUNCH,		/* STORM: fallocate() */
+	SAMPLE_PASS,		/* SWEEP: a whole pass */
 	SAMPLE_CLASSES
 };
 
@@ -54,16 +57,22 @@ struct faulters_config {
 	uint32_t processes, threads;	/* threads of all processes together */
 	uint32_t steps;			/* of a thread, in a round */
 	uint32_t windows;		/* of the file, 2M each */
-	uint32_t pages;			/* PAGES, STORM: distinct pages */
+	uint32_t pages;			/* PAGES: distinct pages */
 	uint32_t files;			/* APPEND */
 	double p;			/* PAIRS: part of the steps that meet */
 	uint64_t hold_ns;		/* PAIRS: for when the large fault comes */
 	uint64_t seed;
-	bool readers_only;		/* APPEND: nobody writes */
+	bool random, write;		/* SWEEP */
+	/*
+	 * LITMUS: "P1": a 4K fault of page 1; "M0": a 2M fault at page 0. @before:
+	 * one that is made and ended before the others, or "".
+	 */
+	char ops[FAULTERS_MAX_OPS][4], before[4];
+	uint64_t stagger_ns;		/* LITMUS: between two of them */
 };
 
 struct sample {
-	uint32_t ns;		/* saturates */
+	uint64_t ns;
 	uint8_t class;
 };
 
@@ -71,6 +80,7 @@ struct faulters_thread {
 	_Alignas(64) _Atomic uint32_t go;	/* PAIRS: steps the small one began */
 	_Atomic uint32_t done;		/* PAIRS: steps the large one ended */
 	uint32_t nr;			/* samples of this round */
+	uint64_t touches;		/* SWEEP: more than there are samples */
 	uint64_t start, end;		/* CLOCK_MONOTONIC of the first and last */
 	struct sample samples[FAULTERS_MAX_STEPS];
 };

@@ -14,7 +14,7 @@ struct worker {
 	struct faulters *f;
 	struct process *p;
 	struct faulters_thread *t;
-	char **map;		/* PAGES, STORM: its own mappings */
+	char **map;		/* PAGES, LITMUS: its own mappings */
 	pthread_t id;
 	uint32_t nr;		/* of all processes */
 };
@@ -36,7 +36,8 @@ void faulters_sample(struct worker *w, enum sample_class class, uint64_t ns);
 void faulters_touch(struct worker *w, volatile char *page, enum sample_class class,
 		    bool write);
 
-/* The load APPEND, of one thread. */
+/* The load APPEND: the files of a round, made by one process; and one thread. */
+void append_begin(struct process *p);
 void append_run(struct worker *w);
 
 #endif

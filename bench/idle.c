@@ -33,6 +33,23 @@ static uint64_t switches(pid_t pid)
 	return sum;
 }
 
+/* KiB of memory that it has; 0 if that cannot be read. */
+static uint64_t resident(pid_t pid)
+{
+	char path[64], line[128];
+	unsigned long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmRSS: %lu", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
 /* A client of the daemon with MAPPINGS mappings; it waits for a command. */
 static int start_client(struct udax_daemon *d, struct child *c, char *file)
 {
@@ -71,10 +88,13 @@ static int measure(struct udax_daemon *d, unsigned int seconds, json_t *report)
 	struct timespec second = { .tv_sec = 1 };
 	json_t *a = json_array();
 	clockid_t clock;
-	uint64_t cpu, woke;
+	uint64_t cpu, woke, rss;
 	unsigned int i;
 
 	json_object_set_new(report, "seconds", a);
+	rss = resident(d->child.pid);
+	json_object_set_new(report, "rss_kib", json_integer((json_int_t)rss));
+	printf("udaxd holds %llu KiB\n", (unsigned long long)rss);
 	if (clock_getcpuclockid(d->child.pid, &clock))
 		return -ESRCH;
 	for (i = 0; i < seconds && !bench_interrupted; i++) {
@@ -100,7 +120,7 @@ int idle_run(const struct bench_opts *opts, json_t *report)
 {
 	char dir[300], file[320];
 	struct child client = { .ctl = -1 };
-	struct udax_daemon d;
+	struct udax_daemon d = { .log = NULL };
 	struct udax_tree tree;
 	int fd, ret;
 

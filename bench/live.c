@@ -15,6 +15,7 @@
 
 #include "cli/rpc.h"
 #include "live_count.h"
+#include "results.h"
 #include "stats.h"
 
 #ifndef MADV_COLLAPSE
@@ -121,6 +122,7 @@ static int start_daemon(struct live *l, struct contestant *c,
 	}
 	for (i = 0; c->v->more[i] && n < UDAX_MORE; i++)
 		more[n++] = c->v->more[i];
+	c->daemon.log = cell->log;
 	ret = udax_start_with(&c->daemon, &l->tree, l->dir, l->cpus, l->nr_cpus, more);
 	if (!ret && c->v->env)
 		ret = udax_env(&c->daemon, c->v->env);
@@ -183,7 +185,7 @@ static int contestant_start(struct live *l, struct contestant *c,
 	c->f->cfg = cell->cfg;
 	c->f->cfg.seed = l->opts->seed;
 	snprintf(c->f->path, sizeof(c->f->path), "%s",
-		 cell->cfg.load == LOAD_APPEND ? l->dir : l->file);
+		 cell->path ? cell->path : cell->cfg.load == LOAD_APPEND ? l->dir : l->file);
 	c->f->nr_cpus = l->nr_cpus;
 	memcpy(c->f->cpus, l->cpus, sizeof(c->f->cpus));
 	ret = start_daemon(l, c, cell);
@@ -234,6 +236,28 @@ static int counters(struct contestant *c, json_t **out)
 	return *out ? 0 : -EPROTO;
 }
 
+/*
+ * What the last round mapped is gone: entries of a file live as long as a mapping
+ * of it, and udaxd drops it a moment after munmap() has returned.
+ */
+static int wait_unmapped(struct contestant *c)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+	json_t *status;
+	json_int_t files;
+
+	for (int i = 0; i < 5000; i++) {
+		if (rpc_call(&c->rpc, "get_status", NULL, &status))
+			return -EPIPE;
+		files = json_integer_value(json_object_get(status, "files"));
+		json_decref(status);
+		if (!files)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -EBUSY;
+}
+
 static void remove_appended(const struct live *l, const struct faulters *f)
 {
 	char path[400];
@@ -256,12 +280,15 @@ static int contestant_round(struct live *l, struct contestant *c, unsigned int r
 	atomic_store(&c->f->round, round);
 	for (i = 0; i < c->f->cfg.threads; i++) {
 		c->f->thread[i].nr = 0;
+		c->f->thread[i].touches = 0;
 		atomic_store(&c->f->thread[i].go, 0);
 		atomic_store(&c->f->thread[i].done, 0);
 	}
 	json_decref(c->before);
 	c->before = NULL;
-	ret = counters(c, &c->before);
+	ret = wait_unmapped(c);
+	if (!ret)
+		ret = counters(c, &c->before);
 	for (i = 0; i < c->f->cfg.processes && !ret; i++)
 		if (send(c->child[i].ctl, "", 1, MSG_NOSIGNAL) < 0)
 			ret = -errno;
@@ -325,7 +352,7 @@ static json_t *variant_json(struct contestant *c)
 
 static const char *load_name(enum faulters_load load)
 {
-	static const char *const names[] = { "pairs", "pages", "append", "storm" };
+	static const char *const names[] = { "pairs", "pages", "append", "sweep", "litmus" };
 
 	return names[load];
 }
@@ -397,4 +424,41 @@ unsigned int live_protocols(const struct bench_opts *opts, const char *defaults,
 		n++;
 	}
 	return n;
+}
+
+int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t windows,
+		    int (*body)(struct live *l, json_t *cells),
+		    void (*show)(json_t *report))
+{
+	struct live l;
+	json_t *cells = json_array();
+	int ret = live_open(&l, opts, windows);
+
+	json_object_set_new(report, "cells", cells);
+	if (ret)
+		return ret;
+	ret = body(&l, cells);
+	live_close(&l);
+	progress("%s", "");
+	if (ret)
+		return ret < 0 ? BENCH_FAIL : ret;
+	show(report);
+	results_print(report, stdout);
+	results_print_answer(report, stdout);
+	return BENCH_OK;
+}
+
+int live_kick(const struct live *l, struct live_variant *variants, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!udax_has(&l->tree, "on-lost-wakeup")) {
+		fputs("udax-bench: this udaxd cannot wake sleepers that are lost\n", stderr);
+		return -ENOTSUP;
+	}
+	for (i = 0; i < nr; i++) {
+		variants[i].more[0] = "--on-lost-wakeup";
+		variants[i].more[1] = "kick";
+	}
+	return 0;
 }

@@ -46,6 +46,8 @@ struct live_cell {
 	const struct live_variant *variants;
 	unsigned int nr;
 	unsigned int rounds;		/* that count; one more is run and dropped */
+	const char *path;		/* the file; NULL: @file of struct live */
+	const char *log;		/* what the daemons say on stderr; NULL: ours */
 	bool decides;			/* e3: the rule is judged on it */
 };
 
@@ -66,6 +68,20 @@ int live_cell(struct live *l, const struct live_cell *cell, json_t *cells);
 /* The variants of a comma list of protocols, or of @defaults. Their number. */
 unsigned int live_protocols(const struct bench_opts *opts, const char *defaults,
 			    struct live_variant *variants, char names[][32]);
+
+/*
+ * Most of an experiment: opens, lets @body run its cells into "cells" of @report,
+ * closes, and lets @show make tables of them and say what they mean; prints that.
+ * @body: 0, -errno with a sentence on stderr, or enum bench_exit. enum bench_exit.
+ */
+int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t windows,
+		    int (*body)(struct live *l, json_t *cells),
+		    void (*show)(json_t *report));
+/*
+ * Makes each variant whose protocol may lose a wakeup wake such sleepers. -ENOTSUP
+ * with a sentence on stderr if this udaxd cannot.
+ */
+int live_kick(const struct live *l, struct live_variant *variants, unsigned int nr);
 
 const char *sample_class_name(enum sample_class class);
 

@@ -14,7 +14,7 @@ const char *sample_class_name(enum sample_class class)
 		[SAMPLE_SMALL_SHARED] = "small_shared",
 		[SAMPLE_LARGE_SHARED] = "large_shared",
 		[SAMPLE_MMAP] = "mmap", [SAMPLE_APPEND] = "append",
-		[SAMPLE_PUNCH] = "punch",
+		[SAMPLE_PASS] = "pass",
 	};
 
 	return names[class];
@@ -111,6 +111,7 @@ json_t *count_round(const struct faulters *f, const json_t *before,
 
 		start = t->start < start ? t->start : start;
 		end = t->end > end ? t->end : end;
+		touches += t->touches;
 		for (k = 0; k < t->nr; k++) {
 			pool_add(&round, t->samples[k].class, t->samples[k].ns);
 			pool_add(pool, t->samples[k].class, t->samples[k].ns);
@@ -121,6 +122,8 @@ json_t *count_round(const struct faulters *f, const json_t *before,
 		}
 	}
 	json_object_set_new(o, "ns", json_integer((json_int_t)(end - start)));
+	if (f->cfg.load == LOAD_SWEEP)
+		touches -= round.of[SAMPLE_SMALL].nr;
 	json_object_set_new(o, "touches", json_integer((json_int_t)touches));
 	for (int class = 0; class < SAMPLE_CLASSES; class++)
 		if (round.of[class].nr)

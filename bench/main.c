@@ -47,8 +47,9 @@ static void usage(FILE *to)
 {
 	fputs("usage: udax-bench list\n"
 	      "       udax-bench run EXPERIMENT|all [OPTION]...\n"
+	      "       udax-bench report DIR\n"
 	      "  --json FILE          write every raw figure to FILE\n"
-	      "  --json-dir DIR       ... to EXPERIMENT.json in DIR\n"
+	      "  --json-dir DIR       ... to EXPERIMENT.json in DIR, which report reads\n"
 	      "  --protocol NAMES     protocols to compare, commas between\n"
 	      "  --repeat N           rounds that count, for each variant\n"
 	      "  --seed S             of every random choice (1)\n"
@@ -301,6 +302,8 @@ int main(int argc, char **argv)
 			usage_error("too many arguments", argv[2]);
 	if (!strcmp(argv[1], "run"))
 		return run_main(argc, argv);
+	if (!strcmp(argv[1], "report"))
+		return report_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "touch"))
 		return touch_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "serve"))

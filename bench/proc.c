@@ -96,6 +96,11 @@ static void __attribute__((noreturn)) exec_child(const struct spawn *how, int st
 	for (i = 0; i < 2; i++)
 		if (how->keep[i] >= 0 && fcntl(how->keep[i], F_SETFD, 0))
 			goto fail;
+	if (how->log) {
+		err = open(how->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		if (err < 0 || dup2(err, STDERR_FILENO) < 0)
+			goto fail;
+	}
 	execve(how->argv[0], how->argv, how->envp ? how->envp : environ);
 fail:
 	err = errno;
@@ -252,6 +257,7 @@ int udax_start_with(struct udax_daemon *d, const struct udax_tree *t,
 
 	for (i = 0; more && more[i] && i < UDAX_MORE; i++)
 		argv[7 + i] = (char *)(uintptr_t)more[i];
+	how.log = d->log;
 	memset(d, 0, sizeof(*d));
 	d->child.ctl = -1;
 	strcpy(d->dir, "/tmp/udax-bench.XXXXXX");

@@ -36,6 +36,7 @@ struct spawn {
 	const int *cpus;	/* affinity; NULL: ours */
 	unsigned int nr_cpus;
 	int keep[2];		/* descriptors that it inherits, -1: none */
+	const char *log;	/* its stderr is appended to; NULL: ours */
 };
 
 /* 0 or -errno, also when the program cannot be executed. */
@@ -59,6 +60,7 @@ json_t *udax_config(const struct udax_tree *t);
 
 struct udax_daemon {
 	struct child child;
+	const char *log;	/* set before udax_start(): where its stderr goes */
 	char dir[64];		/* private directory of the socket */
 	char sock[96];
 	char pmem[4096];

@@ -55,10 +55,11 @@ void results_row(json_t *table, json_t *cells)
 json_t *results_plot(json_t *report, const char *name, const char *title,
 		     const char *x, const char *y, unsigned int flags)
 {
-	json_t *plot = json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:[]}",
+	json_t *plot = json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:b,s:[]}",
 				 "name", name, "title", title, "x", x, "y", y,
 				 "log_x", !!(flags & PLOT_LOG_X),
-				 "log_y", !!(flags & PLOT_LOG_Y), "series");
+				 "log_y", !!(flags & PLOT_LOG_Y),
+				 "part_y", !!(flags & PLOT_PART_Y), "series");
 
 	return append(member(report, "plots", json_array), plot);
 }

@@ -6,7 +6,7 @@
  * which ends the program. One thread.
  *
  *	"tables": [{"name", "title", "columns": [..], "rows": [[cell..]..]}]
- *	"plots":  [{"name", "title", "x", "y", "log_x", "log_y",
+ *	"plots":  [{"name", "title", "x", "y", "log_x", "log_y", "part_y",
  *		    "series": [{"name", "points": [[x, y] or [x, y, low, high]]}]}]
  *	"rule", "read", "not", "answer": [sentence..]
  *
@@ -27,7 +27,8 @@ json_t *results_table(json_t *report, const char *name, const char *title,
 /* Takes the reference @cells, an array of one cell a column. */
 void results_row(json_t *table, json_t *cells);
 
-enum plot_flags { PLOT_LOG_X = 1, PLOT_LOG_Y = 2 };
+/* PLOT_PART_Y: y is a part of a whole, from 0 to 1. */
+enum plot_flags { PLOT_LOG_X = 1, PLOT_LOG_Y = 2, PLOT_PART_Y = 4 };
 
 json_t *results_plot(json_t *report, const char *name, const char *title,
 		     const char *x, const char *y, unsigned int flags);

@@ -221,7 +221,7 @@ static void cdf_plot(json_t *report)
 		return;
 	plot = results_plot(report, "stall-cdf",
 		"Time of a 2M fault that meets a locked 4K entry, by protocol",
-		"us", "part of the faults that took no longer", 0);
+		"us", "part of the faults that took no longer", PLOT_LOG_X | PLOT_PART_Y);
 	json_array_foreach(json_object_get(best, "variants"), k, v) {
 		points = json_object_get(json_object_get(v, "cdf"), "large_shared");
 		series = results_series(plot, cell_string(v, "name"));
