@@ -138,7 +138,7 @@ struct udax_trace_page_fault {
 	uint8_t write;
 	uint8_t kind;			/* enum udax_trace_fault_kind */
 	uint8_t refill;			/* the slot is there: REFILL follows, no FAULT */
-	uint8_t pad;
+	uint8_t prot;			/* the emulated slot is there, but not to be written */
 };
 
 enum udax_trace_drop_why {

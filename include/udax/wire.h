@@ -232,6 +232,8 @@ enum udax_fs {
 	UDAX_FS_RANGE,
 	/* + the file's descriptor: zap [first, last] in every mapping */
 	UDAX_FS_UNMAP,
+	/* + the file's descriptor: its size is another now */
+	UDAX_FS_RESIZED,
 	/* A fault at addr that the kernel ended without a message. */
 	UDAX_FS_PROBE,
 	/* The reply comes when no fault is being served. */

@@ -197,6 +197,23 @@ static enum dax_verb step(struct exec *x, struct task *t)
 	return verb;
 }
 
+static enum task_next iomapped(struct exec *x, struct task *t)
+{
+	return hold_answer(x, t, t->op.ans.iomap.flags & DAX_IOMAP_F_NEW ?
+			   HOLD_ALLOC : HOLD_READ);
+}
+
+/* The answer of the client that is the file's file system. */
+static enum task_next fs_answer(struct exec *x, struct task *t)
+{
+	if (!x->may_block) {
+		pool_submit(x->d->pool, t);
+		return TASK_AWAY;
+	}
+	fs_iomap(t->file, &t->op);
+	return iomapped(x, t);
+}
+
 /* The medium's answer, or the pool's turn. */
 static enum task_next do_iomap(struct exec *x, struct task *t)
 {
@@ -204,14 +221,8 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 	struct media *m = t->file->media;
 	unsigned int flags = 0;
 
-	if (t->file->fs && x->may_block) {
-		fs_iomap(t->file, op);
-		return TASK_STEP;
-	}
-	if (t->file->fs) {
-		pool_submit(x->d->pool, t);
-		return TASK_AWAY;
-	}
+	if (t->file->fs)
+		return fs_answer(x, t);
 	if (!x->may_block)
 		flags |= MEDIA_NOWAIT;
 	if (op->ask.write)
@@ -229,8 +240,7 @@ static enum task_next do_iomap(struct exec *x, struct task *t)
 		pool_submit(x->d->pool, t);
 		return TASK_AWAY;
 	}
-	return hold_answer(x, t, op->ans.iomap.flags & DAX_IOMAP_F_NEW ?
-			   HOLD_ALLOC : HOLD_READ);
+	return iomapped(x, t);
 }
 
 static enum task_next do_flush(struct exec *x, struct task *t)

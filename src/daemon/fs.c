@@ -18,7 +18,7 @@
 
 #include "lib/sock.h"
 
-#define LAST_PAGE (UINT64_MAX >> (PAGE_SHIFT + 1))
+#define LAST_PAGE (DAX_TABLE_MAX - 1)
 
 /* The other end of a file's socket: one question at a time. */
 struct fs_client {
@@ -279,6 +279,18 @@ static int do_unmap(struct session *s, const struct udax_msg *m,
 	return 0;
 }
 
+static int do_resized(struct session *s, const struct udax_msg *m,
+		      struct file *f)
+{
+	uint64_t size = media_size(f->media);
+
+	lock_take(&f->mapping.i_pages);
+	__atomic_store_n(&f->mapping.i_size, size, __ATOMIC_RELAXED);
+	lock_release(&f->mapping.i_pages);
+	wire_reply(s->sock, m, 0, NULL, NULL, 0);
+	return 0;
+}
+
 static int file_message(struct session *s, const struct udax_msg *m, int fd)
 {
 	struct file *f = file_find_fd(s->d, fd);
@@ -299,6 +311,8 @@ static int file_message(struct session *s, const struct udax_msg *m, int fd)
 		return do_range(s, m, ff);
 	case UDAX_FS_UNMAP:
 		return do_unmap(s, m, ff);
+	case UDAX_FS_RESIZED:
+		return do_resized(s, m, ff->file);
 	}
 	return EINVAL;
 }

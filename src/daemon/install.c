@@ -301,10 +301,20 @@ static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
 	return err;
 }
 
-/* What is mapped is made writable, what is missing is mapped. */
+/*
+ * What is mapped is made writable, what is missing is mapped. Blocks that a client
+ * has told of need not be in the memory yet.
+ */
 static int map_2m_exact(struct task *t, uint64_t head)
 {
-	int fd = t->region->session->uffd;
+	int fd = t->region->session->uffd, err;
+	struct media *m = t->file->media;
+
+	if (t->file->fs) {
+		err = m->ops->fill(m, window_pos(t), DAX_PMD_SIZE, 0);
+		if (err)
+			return err;
+	}
 
 	if (t->write)
 		uffd_writeprotect(fd, head, DAX_PMD_SIZE, false, false);
@@ -349,7 +359,7 @@ static bool must_block(struct task *t, bool pmd)
 				  !present(t));
 	if (is_hugetlb(t))
 		return !present(t);
-	return false;
+	return pmd && t->file->fs;
 }
 
 static bool hand_over(struct exec *x, struct task *t, bool pmd)

@@ -188,6 +188,19 @@ static int set_trace(struct udaxd_options *o, const char *path)
 	return o->trace ? -1 : usage("trace", path, "no memory");
 }
 
+/* Every kernel that is known is so with every file system. */
+static int set_variant(struct udaxd_options *o, const char *kernel,
+		       const char *fs, const char *option)
+{
+	const struct mm_variant *v = mm_variant_find(kernel, fs);
+
+	if (!v)
+		return usage(option, strcmp(option, "fs") ? kernel : fs,
+			     "no such one is known (6.18, 6.1; xfs, ext4)");
+	o->variant = v;
+	return -1;
+}
+
 static int set_ready_fd(struct udaxd_options *o, const char *value)
 {
 	unsigned int fd;
@@ -254,6 +267,10 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 	case OPTION_EXIT_WITH_KEEPER:
 		o->exit_with_keeper = true;
 		return -1;
+	case OPTION_KERNEL:
+		return set_variant(o, arg, o->variant->fs, "kernel");
+	case OPTION_FS:
+		return set_variant(o, o->variant->kernel, arg, "fs");
 	case OPTION_FS_CLIENTS:
 		o->fs_clients = true;
 		return -1;

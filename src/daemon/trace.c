@@ -159,6 +159,8 @@ void trace_do_page_fault(struct exec *x, struct task *t, bool refill)
 	rec->kind = t->wp ? UDAX_TRACE_WP : t->minor ? UDAX_TRACE_MINOR :
 		    UDAX_TRACE_MISSING;
 	rec->refill = refill;
+	rec->prot = t->write && pgtable_has(&t->region->pt, t->addr, false) &&
+		    !pgtable_has(&t->region->pt, t->addr, true);
 	trace_commit(x->trace);
 }
 
