@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Files: a memfd holds the bytes, the simulated file system what is allocated
+ * where. A thread for each file answers udaxd's questions for extents.
+ */
+#include "cli/live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/sock.h"
+
+#define CHUNK (1u << 20)
+
+static void failed(struct replay *r, int err, const char *what)
+{
+	if (err)
+		replay_fail(r, err, what);
+}
+
+/* ---------------------------------------------------------------- extents */
+
+static void *oracle_main(void *arg)
+{
+	struct live_file *lf = arg;
+	struct live *l = live_of(lf->r);
+	struct dax_iomap iomap;
+	struct udax_extent e;
+	unsigned int nfds = 0;
+
+	while (sock_recv(lf->extents, &e, sizeof(e), NULL, &nfds, 0) ==
+	       sizeof(e)) {
+		pthread_mutex_lock(&l->fs_lock);
+		simfs_iomap(&lf->file->fs, e.pos, e.len, e.write, &iomap);
+		pthread_mutex_unlock(&l->fs_lock);
+		e.error = iomap.error;
+		e.type = iomap.type;
+		e.flags = iomap.flags;
+		e.len = iomap.length;
+		e.pfn = iomap.pfn;
+		if (sock_send(lf->extents, &e, sizeof(e), NULL, 0, 0))
+			break;
+	}
+	return NULL;
+}
+
+/* udaxd has the other end from here on, and with it the last word. */
+static int become_file_system(struct live *l, struct live_file *lf)
+{
+	struct udax_msg m = { .fs.what = UDAX_FS_EXTENTS };
+	int pair[2], fds[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	fds[0] = lf->fd;
+	fds[1] = pair[1];
+	lf->extents = pair[0];
+	err = live_call(l, &m, UDAX_OP_FS, fds, 2);
+	close(pair[1]);
+	if (!err)
+		err = -pthread_create(&lf->oracle, NULL, oracle_main, lf);
+	if (err)
+		close(pair[0]);
+	return err;
+}
+
+int live_create(struct replay *r, struct replay_file *file)
+{
+	struct live_file *lf = calloc(1, sizeof(*lf));
+	int err;
+
+	if (!lf)
+		return -ENOMEM;
+	lf->r = r;
+	lf->file = file;
+	lf->fd = memfd_create("udax-replay", MFD_CLOEXEC);
+	err = lf->fd < 0 || ftruncate(lf->fd, file->fs.size) ? -errno : 0;
+	if (!err)
+		err = become_file_system(live_of(r), lf);
+	if (err) {
+		if (lf->fd >= 0)
+			close(lf->fd);
+		free(lf);
+		return err;
+	}
+	file->driver = lf;
+	return 0;
+}
+
+void live_destroy(struct replay *r, struct replay_file *file)
+{
+	struct live_file *lf = live_file(file);
+
+	shutdown(lf->extents, SHUT_RDWR);
+	pthread_join(lf->oracle, NULL);
+	close(lf->extents);
+	close(lf->fd);
+	free(lf);
+}
+
+/* ------------------------------------------------------------------ bytes */
+
+void live_resize(struct replay *r, struct replay_file *file)
+{
+	const struct udax_fs_msg fs = { .what = UDAX_FS_RESIZED };
+	int fd = live_file(file)->fd;
+
+	if (ftruncate(fd, file->fs.size))
+		failed(r, -errno, "cannot set a file's size");
+	failed(r, live_fs_call(live_of(r), &fs, fd), "udaxd has gone");
+}
+
+void live_zero(struct replay *r, struct replay_file *file, uint64_t off,
+	       uint64_t len)
+{
+	if (fallocate(live_file(file)->fd,
+		      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len))
+		failed(r, -errno, "cannot punch a file");
+}
+
+static void write_all(struct replay *r, int fd, const void *buf, uint64_t len,
+		      uint64_t off)
+{
+	const char *at = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd, at, len, off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			failed(r, n ? -errno : -EIO, "cannot write a file");
+			return;
+		}
+		at += n;
+		off += n;
+		len -= n;
+	}
+}
+
+/* The next data at or behind @pos, @len bytes at most; false: none. */
+static bool next_data(int fd, uint64_t *pos, uint64_t *len)
+{
+	off_t data = lseek(fd, *pos, SEEK_DATA), hole;
+
+	if (data < 0)
+		return false;
+	hole = lseek(fd, data, SEEK_HOLE);
+	*pos = data;
+	if (hole > data && (uint64_t)(hole - data) < *len)
+		*len = hole - data;
+	return true;
+}
+
+void live_collapse(struct replay *r, struct replay_file *file, uint64_t off,
+		   uint64_t len)
+{
+	int fd = live_file(file)->fd;
+	uint64_t pos = off + len, n = CHUNK;
+	char *buf = malloc(CHUNK);
+
+	if (!buf) {
+		failed(r, -ENOMEM, "no memory");
+		return;
+	}
+	live_zero(r, file, off, len);
+	for (; !r->error && next_data(fd, &pos, &n); pos += n, n = CHUNK) {
+		live_read(r, file, pos, buf, n);
+		write_all(r, fd, buf, n, pos - len);
+		live_zero(r, file, pos, n);
+	}
+	free(buf);
+	live_resize(r, file);
+}
+
+void live_fill(struct replay *r, struct replay_file *file, uint64_t off,
+	       uint8_t byte, uint64_t len)
+{
+	char *buf = malloc(CHUNK);
+	uint64_t done, n;
+
+	if (!buf) {
+		failed(r, -ENOMEM, "no memory");
+		return;
+	}
+	memset(buf, byte, CHUNK);
+	for (done = 0; done < len && !r->error; done += n) {
+		n = len - done < CHUNK ? len - done : CHUNK;
+		write_all(r, live_file(file)->fd, buf, n, off + done);
+	}
+	free(buf);
+}
+
+void live_read(struct replay *r, struct replay_file *file, uint64_t off,
+	       void *dst, uint64_t len)
+{
+	char *at = dst;
+
+	while (len) {
+		ssize_t n = pread(live_file(file)->fd, at, len, off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			failed(r, n ? -errno : -EIO, "cannot read a file");
+			return;
+		}
+		at += n;
+		off += n;
+		len -= n;
+	}
+}
+
+/* ----------------------------------- system calls with mapped buffers */
+
+/*
+ * By way of another file: a fault on the file that is being written would find
+ * its inode locked if udaxd had to allocate there.
+ */
+uint64_t live_write_from(struct replay *r, struct replay_file *file,
+			 uint64_t off, uint64_t len, uint64_t addr)
+{
+	struct live *l = live_of(r);
+	int fd = memfd_create("udax-replay-buffer", MFD_CLOEXEC);
+	uint64_t done = 0, n;
+	char *buf = malloc(CHUNK);
+	ssize_t got;
+
+	if (fd < 0 || !buf) {
+		failed(r, -ENOMEM, "no memory for a buffer");
+		goto out;
+	}
+	l->in_kernel = true;
+	got = pwrite(fd, (void *)addr, len, 0);
+	live_settle(r);
+	l->in_kernel = false;
+	len = got > 0 ? got : 0;
+	for (; done < len && !r->error; done += n) {
+		n = len - done < CHUNK ? len - done : CHUNK;
+		if (pread(fd, buf, n, done) != (ssize_t)n)
+			failed(r, -EIO, "cannot read a buffer");
+		write_all(r, live_file(file)->fd, buf, n, off + done);
+	}
+out:
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	return done;
+}
+
+uint64_t live_read_into(struct replay *r, struct replay_file *file,
+			uint64_t off, uint64_t len, uint64_t addr)
+{
+	struct live *l = live_of(r);
+	ssize_t n;
+
+	l->in_kernel = true;
+	n = pread(live_file(file)->fd, (void *)addr, len, off);
+	live_settle(r);
+	l->in_kernel = false;
+	return n > 0 ? n : 0;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Real threads that load and store. A signal in an access is its result; which
+ * page fault it was says the CPU's error code. What the kernel ends in a signal
+ * udaxd sees no message of: it is asked to run the fault all the same.
+ */
+#include "cli/live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* Of the page fault's error code: arch/x86/include/asm/trap_pf.h */
+#define PF_PROT		0x1
+
+/* The access under way in this thread, and where its signal goes. */
+static __thread struct live_access *volatile current;
+static __thread sigjmp_buf escape;
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+
+	if (!current) {
+		signal(sig, SIG_DFL);
+		return;		/* it comes again */
+	}
+	current->signal = sig;
+	current->error = uc->uc_mcontext.gregs[REG_ERR];
+	siglongjmp(escape, 1);
+}
+
+int live_catch_signals(void)
+{
+	struct sigaction sa = {
+		.sa_sigaction = on_signal,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	return sigaction(SIGSEGV, &sa, NULL) || sigaction(SIGBUS, &sa, NULL) ?
+	       -errno : 0;
+}
+
+/* Page faults that the kernel has counted for this thread. */
+static long count_faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_minflt + u.ru_majflt;
+}
+
+static void access_memory(struct live_access *a)
+{
+	volatile uint8_t *p = (volatile uint8_t *)a->addr;
+
+	a->signal = 0;
+	a->faults = count_faults();
+	current = a;
+	if (!sigsetjmp(escape, 1)) {
+		if (a->write)
+			*p = a->byte;
+		else
+			a->byte = *p;
+	}
+	current = NULL;
+	a->faults = count_faults() - a->faults;
+}
+
+/* ---------------------------------------------------------------- threads */
+
+static void *thread_main(void *arg)
+{
+	struct live_thread *t = arg;
+
+	t->tid = gettid();
+	sem_post(&t->done);
+	for (;;) {
+		while (sem_wait(&t->work))
+			;
+		if (t->quit)
+			return NULL;
+		if (t->spin)
+			while (!atomic_load_explicit(&t->l->go,
+						     memory_order_acquire))
+				;
+		access_memory(&t->access);
+		sem_post(&t->done);
+	}
+}
+
+static void wait_done(struct live_thread *t)
+{
+	while (sem_wait(&t->done))
+		;
+}
+
+static struct live_thread *get_thread(struct replay *r, unsigned int nr)
+{
+	struct live_thread *t = &live_of(r)->thread[nr];
+	int err;
+
+	if (t->started)
+		return t;
+	t->l = live_of(r);
+	sem_init(&t->work, 0, 0);
+	sem_init(&t->done, 0, 0);
+	err = pthread_create(&t->thread, NULL, thread_main, t);
+	if (err) {
+		replay_fail(r, -err, "cannot start a thread");
+		return NULL;
+	}
+	t->started = true;
+	wait_done(t);
+	return t;
+}
+
+void live_threads_stop(struct live *l)
+{
+	for (unsigned int i = 0; i < SCRIPT_THREADS; i++) {
+		struct live_thread *t = &l->thread[i];
+
+		if (!t->started)
+			continue;
+		/* One that was armed and never released ends with the process. */
+		if (t->state == LIVE_ARMED)
+			continue;
+		if (t->state == LIVE_RUNNING)
+			wait_done(t);
+		t->quit = true;
+		sem_post(&t->work);
+		pthread_join(t->thread, NULL);
+	}
+}
+
+static struct live_thread *launch(struct replay *r, uint64_t addr, bool spin)
+{
+	struct live_thread *t = get_thread(r, r->op->thread);
+
+	if (!t)
+		return NULL;
+	if (t->state == LIVE_RUNNING)	/* nobody has joined it */
+		wait_done(t);
+	/* What it was armed with before is replaced by the operation now. */
+	if (t->state != LIVE_ARMED || !spin)
+		t->spin = spin;
+	t->access = (struct live_access){
+		.addr = addr, .write = r->op->write, .byte = r->op->byte,
+	};
+	if (t->state != LIVE_ARMED)
+		sem_post(&t->work);
+	t->state = spin ? LIVE_ARMED : LIVE_RUNNING;
+	return t;
+}
+
+/* ---------------------------------------------------------------- results */
+
+static bool is_private(struct replay *r, uint64_t addr)
+{
+	const struct vma *vma = mm_find_vma(&r->mm, addr);
+
+	return vma && !(vma->flags & VMA_SHARED);
+}
+
+static void log_fault(struct replay *r, const struct live_access *a, pid_t tid,
+		      bool prot)
+{
+	if (!replay_named(r, a->addr))
+		return;
+	snprintf(r->log.who, sizeof(r->log.who), "%s",
+		 live_who(live_of(r), tid));
+	log_page_fault(&r->log, replay_place(r, a->addr), true, a->write, prot);
+	strcpy(r->log.who, "main");
+}
+
+/*
+ * The fault was the kernel's alone, its p line is told: what would the file system
+ * have done?
+ */
+static void probe(struct replay *r, const struct live_access *a, pid_t tid,
+		  pid_t child)
+{
+	struct udax_fs_msg fs = {
+		.what = UDAX_FS_PROBE,
+		.addr = a->addr & ~(DAX_PAGE_SIZE - 1),
+		.write = a->write,
+		.tid = tid,
+		.pid = child,
+	};
+	int err = live_fs_call(live_of(r), &fs, -1);
+
+	if (err)
+		replay_fail(r, err, "udaxd refuses a probe");
+	live_of(r)->told = true;
+	live_settle(r);
+	live_of(r)->told = false;
+}
+
+static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
+		     pid_t child, struct replay_access *out)
+{
+	bool seen, copied;
+
+	live_settle(r);
+	seen = live_log_seen(live_of(r), tid);
+	/* The mm's own copy of a page of a private mapping. */
+	copied = !a->signal && !seen && a->faults && a->write &&
+		 is_private(r, a->addr);
+	out->write = a->write;
+	out->value = a->byte;
+	out->outcome = a->signal == SIGSEGV ? REPLAY_SIGSEGV :
+		       a->signal == SIGBUS ? REPLAY_SIGBUS : REPLAY_OK;
+	if (a->signal || copied)
+		log_fault(r, a, tid, copied || a->error & PF_PROT);
+	if (a->signal == SIGBUS || copied)
+		probe(r, a, tid, child);
+}
+
+void live_touch(struct replay *r, uint64_t addr, struct replay_access *a)
+{
+	struct live_thread *t = launch(r, addr, false);
+
+	if (!t)
+		return;
+	wait_done(t);
+	t->state = LIVE_IDLE;
+	conclude(r, &t->access, t->tid, 0, a);
+}
+
+void live_start(struct replay *r, uint64_t addr)
+{
+	launch(r, addr, false);
+}
+
+void live_arm(struct replay *r, uint64_t addr)
+{
+	struct live *l = live_of(r);
+
+	atomic_store(&l->go, false);
+	launch(r, addr, true);
+}
+
+void live_go(struct replay *r)
+{
+	struct live *l = live_of(r);
+
+	for (unsigned int i = 0; i < SCRIPT_THREADS; i++)
+		if (l->thread[i].state == LIVE_ARMED)
+			l->thread[i].state = LIVE_RUNNING;
+	atomic_store_explicit(&l->go, true, memory_order_release);
+}
+
+bool live_join(struct replay *r, struct replay_access *a)
+{
+	struct live_thread *t = &live_of(r)->thread[r->op->thread];
+
+	if (t->state != LIVE_RUNNING)
+		return false;
+	wait_done(t);
+	t->state = LIVE_IDLE;
+	conclude(r, &t->access, t->tid, 0, a);
+	return true;
+}
+
+/* ------------------------------------------------------------------ child */
+
+static int zap_shared(void *arg, struct vma *vma, uint64_t from, uint64_t to)
+{
+	if (vma->flags & VMA_SHARED)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	return 0;
+}
+
+/*
+ * fork() leaves DAX pages out, but copies what is armed for write protection:
+ * that goes first. Then it waits until its parent has looked.
+ */
+static void __attribute__((noreturn))
+child_main(struct replay *r, struct live_access *a, int out, int in)
+{
+	char byte;
+
+	for (unsigned int i = 0; i < r->mm.nr_vmas; i++)
+		zap_shared(NULL, &r->mm.vmas[i], r->mm.vmas[i].start,
+			   r->mm.vmas[i].end);
+	access_memory(a);
+	if (write(out, a, sizeof(*a)) != sizeof(*a) || read(in, &byte, 1) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+void live_child(struct replay *r, uint64_t addr, struct replay_access *out)
+{
+	struct live *l = live_of(r);
+	struct live_access a = {
+		.addr = addr, .write = r->op->write, .byte = r->op->byte,
+	};
+	int up[2], down[2];
+	pid_t pid;
+
+	if (pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC)) {
+		replay_fail(r, -errno, "cannot make a pipe");
+		return;
+	}
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		close(down[1]);
+		child_main(r, &a, up[1], down[0]);
+	}
+	close(up[1]);
+	close(down[0]);
+	if (pid < 0 || read(up[0], &a, sizeof(a)) != sizeof(a)) {
+		replay_fail(r, pid < 0 ? -errno : -EIO, "no child");
+	} else {
+		l->child = pid;
+		conclude(r, &a, pid, pid, out);
+		l->child = 0;
+	}
+	close(up[0]);
+	close(down[1]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
