@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# The model driver reproduces what real kernels recorded: for each kernel and
-# file system, every scripted and every random scenario, less those that the
-# file `deviations` names with a reason. A deviation that agrees is an error,
-# too: the list stays short and true.
+# A driver reproduces what real kernels recorded: for each kernel and file system,
+# every scripted and every random scenario, less those that the file `deviations`
+# names with a reason. A deviation that agrees is an error, too: the list stays
+# short and true.
 
 . "${top_srcdir:-.}/tests/functions.sh"
+
+driver=${driver:-model}
 
 corpus=$top_srcdir/tests/corpus
 compare=$corpus/compare
@@ -14,13 +16,13 @@ agree=0
 
 # deviates KERNEL FS NAME
 deviates () {
-	grep -v '^#' "$corpus/deviations" | grep -q "^$1 $2 $3 "
+	grep -v '^#' "$corpus/deviations" | grep -q "^$driver $1 $2 $3 "
 }
 
 # scenario KIND DIR KERNEL FS NAME
 scenario () {
 	log=$corpus/data/$1/$2/$4/$5.log
-	udax replay --driver model --kernel "$3" --fs "$4" --extents "$log" \
+	udax replay --driver $driver --kernel "$3" --fs "$4" --extents "$log" \
 		"$corpus/data/$1/$5.script" >"$scratch/log" ||
 		fail "udax replay: $1/$5"
 	"$compare" "$log" "$scratch/log" >"$scratch/diff"
