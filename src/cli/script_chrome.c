@@ -28,6 +28,7 @@ struct row {
 	uint64_t key;		/* session and tid */
 	uint32_t pid, tid;
 	enum depth depth;
+	const char *open[IN_WAIT];	/* names of the slices, static storage */
 	uint32_t cause;		/* of the fault that is open */
 };
 
@@ -197,7 +198,7 @@ static void open_slice(struct chrome *c, struct row *row,
 {
 	put(c, with(event("B", name, now(c, e), row->pid, row->tid), "args",
 		    args(e)));
-	row->depth++;
+	row->open[row->depth++] = name;
 }
 
 /* Ends what is open below @depth. The innermost slice gets the record's fields. */
@@ -205,11 +206,11 @@ static void close_slices(struct chrome *c, struct row *row, enum depth depth,
 			 const struct script_event *e, bool say)
 {
 	while (row->depth > depth) {
-		json_t *o = event("E", "", now(c, e), row->pid, row->tid);
+		json_t *o = event("E", row->open[--row->depth], now(c, e),
+				  row->pid, row->tid);
 
 		put(c, say ? with(o, "args", args(e)) : o);
 		say = false;
-		row->depth--;
 	}
 }
 

@@ -47,22 +47,33 @@ assert n[0] == 1
 n[0] = 2
 half = mmap.mmap(f.fileno(), 1 << 20, offset=10 << 20)
 half[4096] = 1
-m[(10 << 20) + 8192] = 1
+assert half[8192] == 0
+half[8192] = 1
+m[(10 << 20) + 12288] = 1
 END
-udax_run "$scratch/p" --hold alloc=20ms --trace "$trace" -- \
-	"$python" "$scratch/faults.py" "$scratch/p" || fail "the program: $?"
-expect_pmd
+# traced MODE: the run, and is the trace what the summary says?
+traced () {
+	udax_run "$scratch/p" --hold alloc=20ms --track "$1" --trace "$trace" \
+		-- "$python" "$scratch/faults.py" "$scratch/p" ||
+		fail "the program, --track $1: $?"
+	expect_pmd
+	for format in json chrome; do
+		script --format $format
+		cp "$scratch/out" "$scratch/trace.$format"
+	done
+	"$python" "$top_srcdir/tests/cli/trace-check.py" "$scratch/trace.json" \
+		"$scratch/summary.json" "$scratch/trace.chrome" ||
+		fail "the trace is not the run's, --track $1"
+}
+traced exact
+script -e dax_pte_fault_done
+lines 1 ' shared WRITE\|MKWRITE\|USER address .* (MAJOR\|)?NOPAGE$'
+traced fast
 expect faults.pte -gt 0
 expect waits -gt 0
 expect wakes.next -gt 0
 expect fallback.conflict -gt 0
 expect result.cow -gt 0
-
-script --format json
-cp "$scratch/out" "$scratch/events"
-script --format chrome
-"$python" "$top_srcdir/tests/cli/trace-check.py" "$scratch/events" \
-	"$scratch/summary.json" "$scratch/out" || fail "the trace is not the run's"
 
 # The kernel's own text: the result where other people's scripts look for it.
 script
@@ -149,8 +160,7 @@ complains () {
 	grep -q -F "udax: $3: $2" "$scratch/err" || fail "$(cat "$scratch/err")"
 	test "$(wc -l <"$scratch/err")" = 1 || fail "$(cat "$scratch/err")"
 }
-udax_run "$scratch/p" --trace "$trace" -- "$python" "$scratch/faults.py" \
-	"$scratch/p" || fail "once more: $?"
+traced fast
 complains 2 'No such file' "$scratch/nothing"
 complains 2 'not a trace' "$scratch/faults.py"
 complains 2 'not a trace' "$scratch"

@@ -107,6 +107,7 @@ def check_chrome():
             open_slices[row].append(e)
         elif e["ph"] == "E":
             begin = open_slices[row].pop()
+            equal("a slice's name", e["name"], begin["name"])
             equal("a slice's length", e["ts"] >= begin["ts"], True)
         elif e["ph"] == "X":
             dots.add((row, e["ts"]))
