@@ -137,13 +137,15 @@ struct udax_trace_page_fault {
 	uint32_t region;
 	uint8_t write;
 	uint8_t kind;			/* enum udax_trace_fault_kind */
-	uint8_t refill;			/* the slot is there: REFILL follows, no FAULT */
+	uint8_t refill;			/* the slot is there: REFILL follows, no FAULT.
+					   Also 0 before the mm's own private copy */
 	uint8_t prot;			/* the emulated slot is there, but not to be written */
 };
 
 enum udax_trace_drop_why {
 	UDAX_TRACE_DROP_CHANGING,	/* the address space is being changed */
 	UDAX_TRACE_DROP_UNKNOWN,	/* no region covers the address */
+	UDAX_TRACE_DROP_NOTHING,	/* a PAGE_FAULT that another has served */
 };
 
 /* A message that was answered by a wake alone. */

@@ -338,6 +338,10 @@ static void fault_event(struct chrome *c, struct row *row,
 		open_slice(c, row, e, p->refill ? "refill" : p->write ?
 			   "page fault, write" : "page fault, read");
 		return;
+	case UDAX_TRACE_DROP:	/* of a message, or of a fault that was begun */
+		if (!own)
+			instant(c, row, e);
+		/* fall through */
 	case UDAX_TRACE_REFILL:
 		if (own)
 			close_slices(c, row, IDLE, e, true);

@@ -338,6 +338,7 @@ enum task_next exec_drop_pmd(struct exec *x, struct task *t)
 	}
 	if (!pgtable_is_huge(&r->pt, t->addr))
 		return TASK_STEP;
+	trace_split(x, t);
 	if (!t->file->exact) {
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
 		return TASK_STEP;

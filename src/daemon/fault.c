@@ -90,7 +90,7 @@ static void start_op(struct exec *x, struct task *t, unsigned int order,
 }
 
 /* dax_finish_sync_fault(): the metadata first, then the mapping. */
-static void start_mkwrite(struct task *t)
+static void start_mkwrite(struct exec *x, struct task *t)
 {
 	struct dax_vma vma = vma_of(t->region);
 
@@ -98,6 +98,7 @@ static void start_mkwrite(struct task *t)
 			    t->addr);
 	t->op.driver = t;
 	t->verb = DAX_MORE;
+	trace_attempt(x, t);
 }
 
 /*
@@ -139,6 +140,8 @@ static void finish(struct exec *x, struct task *t)
 		counter_add(&t->stats->useful_waits, 1);
 	if (t->attempted)
 		count_done(x, t);
+	else
+		trace_nothing(x, t);
 	task_free(x, t);
 	mmap_lock_fault_end(x, r->session);
 	region_put(r);
@@ -165,7 +168,7 @@ bool fault_next(struct exec *x, struct task *t)
 
 	if (t->attempted && t->op.kind == DAX_OP_FAULT &&
 	    t->op.result & DAX_FAULT_NEEDDSYNC) {
-		start_mkwrite(t);
+		start_mkwrite(x, t);
 		return true;
 	}
 	if (t->attempted)

@@ -180,6 +180,19 @@ void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
 	trace_commit(x->trace);
 }
 
+void trace_do_nothing(struct exec *x, struct task *t)
+{
+	struct udax_trace_drop *rec;
+
+	rec = trace_task_begin(x, t, UDAX_TRACE_DROP, sizeof(*rec));
+	if (!rec)
+		return;
+	rec->address = t->addr;
+	rec->session = t->region->session->id;
+	rec->why = UDAX_TRACE_DROP_NOTHING;
+	trace_commit(x->trace);
+}
+
 void trace_do_refill(struct exec *x, struct task *t, int error)
 {
 	struct udax_trace_refill *rec;

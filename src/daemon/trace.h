@@ -40,6 +40,8 @@ void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
 void trace_do_refill(struct exec *x, struct task *t, int error);
 void trace_do_attempt(struct exec *x, struct task *t);
 void trace_do_done(struct exec *x, struct task *t);
+void trace_do_nothing(struct exec *x, struct task *t);
+void trace_do_split(struct exec *x, struct task *t);
 void trace_do_stranded(struct exec *x, struct task *t);
 enum dax_verb trace_do_step(struct exec *x, struct task *t);
 
@@ -77,7 +79,21 @@ static inline void trace_drop(struct exec *x, struct session *s, uint64_t addr,
 		trace_do_drop(x, s, addr, tid, changing);
 }
 
-/* A refill has been installed, or not. */
+/* The fault @t found nothing left to do: it ends without an attempt. */
+static inline void trace_nothing(struct exec *x, struct task *t)
+{
+	if (tracing(x))
+		trace_do_nothing(x, t);
+}
+
+/* The huge translation at the address is about to be dropped. */
+static inline void trace_split(struct exec *x, struct task *t)
+{
+	if (tracing(x))
+		trace_do_split(x, t);
+}
+
+/* A refill has been installed, or not; or the kernel may make its own copy. */
 static inline void trace_refill(struct exec *x, struct task *t, int error)
 {
 	if (tracing(x))

@@ -77,12 +77,10 @@ static void install_record(struct exec *x, const struct task *t)
 	trace_commit(x->trace);
 }
 
-static void split_record(struct exec *x, const struct task *t)
+void trace_do_split(struct exec *x, struct task *t)
 {
 	struct udax_trace_split *rec;
 
-	if (!pgtable_is_huge(&t->region->pt, t->addr))
-		return;
 	rec = trace_task_begin(x, t, UDAX_TRACE_SPLIT_PMD, sizeof(*rec));
 	if (!rec)
 		return;
@@ -198,9 +196,6 @@ static void tell_verb(struct exec *x, struct task *t, enum dax_verb verb)
 	case DAX_FSYNC:
 		pages_record(x, t, UDAX_TRACE_FSYNC, op->ask.start, op->ask.nr,
 			     false);
-		break;
-	case DAX_SPLIT_PMD:
-		split_record(x, t);
 		break;
 	case DAX_PARK:
 		t->trace.asleep = true;

@@ -39,11 +39,15 @@ def check_counts():
           summary["faults"]["pmd"])
     equal("faults.pte", sum(e["order"] == 0 for e in last),
           summary["faults"]["pte"])
-    equal("faults.write", sum(e["write"] for e in begun if not e["refill"]),
+    served = {e["cause"] for e in done}
+    equal("faults.write", sum(e["write"] for e in begun
+                              if e["cause"] in served),
           summary["faults"]["write"])
     equal("refill", count["udax_refill"], summary["refill"])
-    equal("refill messages", sum(e["refill"] for e in begun),
-          count["udax_refill"])
+    ended = served | {e["cause"] for e in events if e["event"] in
+                      ("udax_refill", "udax_page_fault_drop")}
+    equal("messages without an end",
+          [e["seq"] for e in begun if e["cause"] not in ended], [])
     equal("attempts", count["dax_pte_fault"] + count["dax_pmd_fault"], len(done))
     for reason, n in summary["fallback"].items():
         if reason != "nohuge":
