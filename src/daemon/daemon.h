@@ -52,6 +52,7 @@ struct group {
 		uint64_t dev, ino;
 	} *seen;				/* [files] */
 	unsigned int media;		/* 1 << enum media_kind of each of them */
+	const char *protocol;		/* that of each of them, or "mixed" */
 	unsigned int sessions;		/* alive or being torn down */
 	unsigned int draining;		/* files being written back for it */
 	struct keeper *keeper;		/* who holds its descriptors, or NULL */
@@ -73,7 +74,7 @@ struct file {
 	void *table_mem;
 	uint64_t table_size;
 	const struct hold *_Atomic hold;	/* one of udaxd.holds; NULL: none */
-	_Atomic uint64_t held[HOLD_NR];	/* holds so far */
+	_Atomic uint64_t draws[HOLD_NR];	/* holds so far */
 	uint64_t lost;			/* i_pages: sleeps that were stranded */
 	bool lost_told;			/* i_pages: in full, once */
 	struct fs_client *fs;		/* who knows its extents; NULL: the medium */
@@ -85,6 +86,7 @@ struct file {
 	bool inval_waiting;		/* ... for the shared holders to leave */
 	struct list_head inval_queue;	/* task.link: waiting for it */
 	_Atomic uint32_t inval_users;	/* shared holders, see inval.c */
+	struct list_head held;		/* task.link, under lock: hold.c */
 };
 
 /* One mapping, as the program's kernel has it. What is not atomic is constant. */
@@ -192,7 +194,7 @@ struct session {
 
 struct udaxd {
 	struct udaxd_options opt;
-	struct hold_rules *_Atomic holds;	/* in force */
+	struct hold_rules *holds;	/* in force; daemon lock */
 	struct dax_wait_table waits;
 	struct lock lock;		/* LOCK_RANK_DAEMON */
 	struct list_head sessions, files, groups;	/* under it */

@@ -223,18 +223,21 @@ bool detect(struct exec *x, struct file *f)
 {
 	struct look l = { .x = x, .file = f };
 	struct report *r = x->report;
+	bool told;
 
 	r->fresh = 0;
+	r->untold = 0;
 	dax_find_stranded(&f->mapping, found, &l);
 	if (!f->lost)
 		return false;
 	if (r->fresh)
 		atomic_store(&x->d->lost, true);
+	/* A file's first is always told, and everybody as he slept. */
+	told = r->fresh && (!f->lost_told || may_report(x->d, &r->untold));
+	if (told)
+		copy_report(&l);
 	kick(x, f);
-	if (!r->fresh || !may_report(x->d, &r->untold))
-		return false;
-	copy_report(&l);
-	return true;
+	return told;
 }
 
 /* ------------------------------------------------------------------- words */

@@ -105,7 +105,8 @@ struct task {
 	bool (*next)(struct exec *x, struct task *t);
 
 	struct {			/* hold.c; the medium works */
-		uint64_t until;		/* CLOCK_MONOTONIC, ns */
+		uint64_t until;		/* CLOCK_MONOTONIC, ns; UINT64_MAX: a gate */
+		enum hold_kind kind;
 		struct loop_op timer;
 		struct loop_msg msg;
 	} hold;

@@ -4,6 +4,7 @@
  * (device, inode) while it is open, and closed at the last unmap: the space of
  * an unlinked file would leak otherwise.
  */
+#include "daemon/hold.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -68,13 +69,13 @@ static struct file *file_new(struct udaxd *d, struct media *m)
 	lock_init(&f->lock, LOCK_RANK_FILE, "file");
 	list_init(&f->regions);
 	list_init(&f->inval_queue);
+	list_init(&f->held);
 	list_init(&f->link);
 	if (media_path(m->fd, path, sizeof(path)))
 		path[0] = '\0';
 	dax_mapping_init(&f->mapping,
 			 protocol_rules_find(&d->opt.protocols, path),
 			 &d->waits, f->table_mem, f->table_size);
-	atomic_init(&f->hold, hold_rules_find(atomic_load(&d->holds), path));
 	f->mapping.driver = f;
 	f->mapping.i_size = media_size(m);
 	f->exact = d->opt.track == TRACK_EXACT && !media_track(m);
@@ -144,6 +145,7 @@ static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
 	}
 	f->id = ++d->next_id;
 	f->group = g;
+	hold_choose(d, f);
 	d->nr_files++;
 	list_add_tail(&f->link, &d->files);
 	trace_file_known(d, f);
@@ -157,6 +159,10 @@ void file_seen(struct udaxd *d, struct group *g, struct file *f)
 	lock_take(&d->lock);
 	g->mappings++;
 	g->media |= 1u << f->media->kind;
+	if (!g->protocol)
+		g->protocol = f->mapping.proto->name;
+	else if (strcmp(g->protocol, f->mapping.proto->name))
+		g->protocol = "mixed";
 	if (!f->draining)
 		f->group = g;
 	for (uint64_t i = 0; i < g->files; i++)

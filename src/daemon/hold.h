@@ -29,4 +29,14 @@ static inline enum task_next hold_answer(struct exec *x, struct task *t,
 	return hold ? hold_begin(x, t, hold, kind) : TASK_STEP;
 }
 
+/* The rule for @f, whose path may have changed. Daemon lock held. */
+void hold_choose(struct udaxd *d, struct file *f);
+/*
+ * Other rules from now on, of which this takes possession; who waits at a gate
+ * goes on, whatever they say. Any thread that holds no lock.
+ */
+void hold_set_rules(struct udaxd *d, struct hold_rules *rules);
+/* Who waits at a gate for session @s, which is over, goes on; NULL: for anybody. */
+void hold_open_gates(struct udaxd *d, const struct session *s);
+
 #endif

@@ -21,6 +21,7 @@
 
 #include "daemon/control.h"
 #include "daemon/detect.h"
+#include "daemon/hold.h"
 #include "lib/sock.h"
 
 #define EXIT_CANNOT 77	/* this machine cannot serve faults */
@@ -200,6 +201,7 @@ static void stop(struct udaxd *d)
 	atomic_store(&d->stopping, true);
 	end_sessions(d, true);
 	detect_release(d);
+	hold_open_gates(d, NULL);
 	/* Written to by each session and file that goes. */
 	while (!all_gone(d)) {
 		if (poll(&p, 1, -1) == 1 &&
@@ -254,7 +256,7 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	atomic_init(&d->holds, d->opt.holds);
+	d->holds = d->opt.holds;
 	d->opt.holds = NULL;
 	d->started_ns = now_ns();
 	lock_init(&d->lock, LOCK_RANK_DAEMON, "daemon");
@@ -274,7 +276,7 @@ int main(int argc, char **argv)
 	say_ready(d);
 	wait_for_stop(d, sigfd);
 	stop(d);
-	hold_rules_free(atomic_load(&d->holds));
+	hold_rules_free(d->holds);
 	udaxd_options_free(&d->opt);
 	return 0;
 }

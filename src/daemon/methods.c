@@ -15,11 +15,7 @@
 #include "daemon/summary.h"
 #include "daemon/trace.h"
 
-/*
- * Unpacks the parameters as json_unpack() does; what @fmt does not name is
- * refused. False: @call->error is set.
- */
-static bool params(struct rpc_call *call, const char *fmt, ...)
+bool rpc_params(struct rpc_call *call, const char *fmt, ...)
 {
 	json_error_t e;
 	va_list ap;
@@ -35,6 +31,17 @@ static bool params(struct rpc_call *call, const char *fmt, ...)
 	return false;
 }
 
+json_t *rpc_refuse(struct rpc_call *call, const char *fmt, ...)
+{
+	va_list ap;
+
+	call->error = RPC_PARAMS;
+	va_start(ap, fmt);
+	vsnprintf(call->message, sizeof(call->message), fmt, ap);
+	va_end(ap);
+	return NULL;
+}
+
 static json_t *hex(uint64_t value)
 {
 	char text[24];
@@ -47,7 +54,7 @@ json_t *method_rpc_get_methods(struct rpc_call *call)
 {
 	json_t *list;
 
-	if (!params(call, "{}"))
+	if (!rpc_params(call, "{}"))
 		return NULL;
 	list = json_array();
 #define X(name, fn, help) \
@@ -95,6 +102,8 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 		more.mappings += i->mappings;
 		more.processes += i->processes;
 		more.escaped |= i->escaped;
+		if (g && g->protocol)
+			more.protocol = g->protocol;
 		more.mmap_lock |= i->mmap_lock;
 		media |= i->media;
 	}
@@ -131,20 +140,70 @@ static json_int_t nr_groups(const struct udaxd *d)
 	return nr;
 }
 
+/* As they were given. */
+static json_t *protocol_rules(const struct protocol_rules *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < p->nr; i++)
+		json_array_append_new(list, json_sprintf("%s:%s", p->rules[i].glob,
+							 p->rules[i].proto->name));
+	return list;
+}
+
+/* Daemon lock held. */
+static json_t *hold_rules(const struct hold_rules *h)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; h && i < h->nr; i++)
+		json_array_append_new(list, rpc_text(h->rules[i].text));
+	return list;
+}
+
+/* Who sleeps for an entry of the file, and who of them for ever. */
+static void count_sleepers(struct file *f, json_int_t *waiting,
+			   json_int_t *stranded)
+{
+	const struct dax_waiter *w;
+
+	lock_take(&f->mapping.i_pages);
+	list_for_each(w, &f->mapping.sleepers, sleeper) {
+		*waiting += w->queued;
+		*stranded += w->queued && w->stranded;
+	}
+	lock_release(&f->mapping.i_pages);
+}
+
+/* Daemon lock held. */
+static void set_sleepers(struct udaxd *d, json_t *status)
+{
+	json_int_t waiting = 0, stranded = 0;
+	struct file *f;
+
+	list_for_each(f, &d->files, link)
+		count_sleepers(f, &waiting, &stranded);
+	json_object_set_new(status, "waiting", json_integer(waiting));
+	json_object_set_new(status, "stranded", json_integer(stranded));
+}
+
 json_t *method_get_status(struct rpc_call *call)
 {
 	struct udaxd *d = call->d;
 	json_t *status;
 
-	if (!params(call, "{}"))
+	if (!rpc_params(call, "{}"))
 		return NULL;
-	status = json_pack("{s:s,s:i,s:I,s:s,s:o,s:i,s:i,s:s,s:s,s:s,s:o}",
+	status = json_pack("{s:s,s:i,s:I,s:s,s:o,s:i,s:i,s:s,s:o,s:s,s:s,s:s,s:o}",
 			   "version", PACKAGE_VERSION, "pid", (int)getpid(),
 			   "uptime_ns", (json_int_t)uptime(d),
 			   "socket", d->opt.socket, "pmem", pmem_dirs(d),
 			   "workers", (int)d->nr_workers,
 			   "helpers", (int)d->opt.helpers,
 			   "protocol", d->opt.protocols.normal->name,
+			   "protocol_rules", protocol_rules(&d->opt.protocols),
+			   "on_lost_wakeup",
+			   udaxd_lost_name(atomic_load(&d->on_lost)),
 			   "track", udaxd_track_name(d->opt.track),
 			   "media", udaxd_media_name(d->opt.media),
 			   "features", hex(d->uffd_features));
@@ -154,13 +213,14 @@ json_t *method_get_status(struct rpc_call *call)
 	json_object_set_new(status, "sessions", json_integer(d->nr_sessions));
 	json_object_set_new(status, "files", json_integer(d->nr_files));
 	json_object_set_new(status, "runs", json_integer(nr_groups(d)));
+	json_object_set_new(status, "hold", hold_rules(d->holds));
+	set_sleepers(d, status);
 	json_object_set_new(status, "counters", summary_of(d, NULL));
 	lock_release(&d->lock);
 	return status;
 }
 
-/* Names of files and programs need not be text; what is not becomes '?'. */
-static json_t *name_json(const char *name)
+json_t *rpc_text(const char *name)
 {
 	json_t *text = json_string(name);
 	char copy[PATH_MAX];
@@ -193,7 +253,7 @@ static json_t *session_json(struct session *s, bool counters)
 	session_stats(s, &stats);
 	o = json_pack("{s:I,s:i,s:o,s:s,s:o,s:i,s:I,s:b,s:I,s:I,s:I,s:I}",
 		      "id", (json_int_t)s->id, "pid", (int)s->pid,
-		      "comm", name_json(s->comm),
+		      "comm", rpc_text(s->comm),
 		      "state", s->state == SESSION_LIVE ? "live" : "ending",
 		      "token", hex(s->group->token),
 		      "regions", (int)regions,
@@ -217,7 +277,7 @@ json_t *method_list_sessions(struct rpc_call *call)
 	int counters = 0;
 	json_t *list;
 
-	if (!params(call, "{s?:b}", "counters", &counters))
+	if (!rpc_params(call, "{s?:b}", "counters", &counters))
 		return NULL;
 	list = json_array();
 	lock_take(&d->lock);
@@ -236,19 +296,20 @@ static json_t *path_json(const struct media *m)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", m->fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n < 0 ? 0 : n] = '\0';
-	return name_json(n < 0 ? m->name : path);
+	return rpc_text(n < 0 ? m->name : path);
 }
 
 /* Daemon lock held. */
 static json_t *file_json(struct file *f)
 {
+	const struct hold *hold = atomic_load(&f->hold);
 	const struct media *m = f->media;
 	unsigned int regions;
 
 	lock_take(&f->lock);
 	regions = f->nr_regions;
 	lock_release(&f->lock);
-	return json_pack("{s:I,s:o,s:I,s:I,s:s,s:I,s:I,s:i,s:b,s:b}",
+	return json_pack("{s:I,s:o,s:I,s:I,s:s,s:I,s:I,s:i,s:b,s:b,s:s,s:o*}",
 			 "id", (json_int_t)f->id, "path", path_json(m),
 			 "dev", (json_int_t)m->dev, "ino", (json_int_t)m->ino,
 			 "media", m->ops->name,
@@ -257,7 +318,9 @@ static json_t *file_json(struct file *f)
 			 "page_size", (json_int_t)m->page_size,
 			 "mappings", (int)regions,
 			 "readonly", (int)m->readonly,
-			 "draining", (int)f->draining);
+			 "draining", (int)f->draining,
+			 "protocol", f->mapping.proto->name,
+			 "hold", hold ? rpc_text(hold->text) : NULL);
 }
 
 json_t *method_list_files(struct rpc_call *call)
@@ -266,7 +329,7 @@ json_t *method_list_files(struct rpc_call *call)
 	struct file *f;
 	json_t *list;
 
-	if (!params(call, "{}"))
+	if (!rpc_params(call, "{}"))
 		return NULL;
 	list = json_array();
 	lock_take(&d->lock);
@@ -311,7 +374,7 @@ json_t *method_list_mappings(struct rpc_call *call)
 	struct session *s;
 	json_t *list;
 
-	if (!params(call, "{s?:I}", "session", &only))
+	if (!rpc_params(call, "{s?:I}", "session", &only))
 		return NULL;
 	list = json_array();
 	lock_take(&d->lock);
@@ -365,14 +428,11 @@ json_t *method_get_summary(struct rpc_call *call)
 	const char *token;
 	int wait = 0;
 
-	if (!params(call, "{s:s,s?:b}", "token", &token, "wait", &wait))
+	if (!rpc_params(call, "{s:s,s?:b}", "token", &token, "wait", &wait))
 		return NULL;
-	if (!parse_token(token, &call->token)) {
-		call->error = RPC_PARAMS;
-		snprintf(call->message, sizeof(call->message),
-			 "token: not a hexadecimal number of 64 bits");
-		return NULL;
-	}
+	if (!parse_token(token, &call->token))
+		return rpc_refuse(call,
+				  "token: not a hexadecimal number of 64 bits");
 	if (!wait)
 		return run_json(call->d, call->token);
 	call->wait = true;
@@ -382,7 +442,7 @@ json_t *method_get_summary(struct rpc_call *call)
 
 json_t *method_shutdown(struct rpc_call *call)
 {
-	if (!params(call, "{}"))
+	if (!rpc_params(call, "{}"))
 		return NULL;
 	call->stop = true;
 	return json_true();

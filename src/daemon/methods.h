@@ -38,6 +38,17 @@ struct rpc_call {
 /* The result (a new reference), or NULL with @error, or with @wait. */
 typedef json_t *rpc_method(struct rpc_call *call);
 
+/*
+ * Unpacks the parameters as json_unpack() does; what @fmt does not name is
+ * refused. False: @call->error is set.
+ */
+bool rpc_params(struct rpc_call *call, const char *fmt, ...);
+/* NULL, with the error set: a parameter is wrong. */
+json_t *rpc_refuse(struct rpc_call *call, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Names of files and programs need not be text; what is not becomes '?'. */
+json_t *rpc_text(const char *name);
+
 #define X(name, fn, help) rpc_method fn;
 #include "daemon/tbl/methods.h"
 #undef X

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/detect.h"
+#include "daemon/hold.h"
 
 /* Every poller of a userfaultfd is woken by every fault: few are enough. */
 #define UFFD_READERS_MAX 4
@@ -284,6 +285,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 	region_ref_put(&removed);
 	exec_run_ready(w->x);
 	detect_release(s->d);
+	hold_open_gates(s->d, s);
 	session_put(s);
 }
 

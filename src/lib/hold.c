@@ -64,6 +64,10 @@ static int assignment(char *s, struct hold *h, unsigned int *seen,
 	if (*seen & bit)
 		return refuse(why, "%s is there twice", s);
 	*seen |= bit;
+	if (kind >= 0 && !strcmp(value, "gate")) {
+		h->gates |= bit;
+		return 0;
+	}
 	if (kind >= 0)
 		return dist_parse(value, &h->time[kind], why->text, why->len);
 	if (parse_uint(value, UINT64_MAX, &h->seed))

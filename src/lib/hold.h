@@ -6,6 +6,7 @@
  *	[GLOB:]KIND=TIME[,KIND=TIME]...[,seed=N]
  *	KIND	alloc, read or flush
  *	TIME	a distribution, lib/dist.h: 50us, 10us-50us, exp:50us, ...
+ *		or "gate": until somebody opens it
  *
  * Constant once parsed; no lock. Times are nanoseconds.
  */
@@ -28,6 +29,7 @@ struct hold {
 	char *glob;	/* files that it is for, path_matches(); NULL: all */
 	char *text;	/* as it was written, for people */
 	uint64_t seed;
+	unsigned int gates;	/* 1 << kind: its time is 0, and means nothing */
 	struct dist time[HOLD_NR];	/* a kind that was not named is 0 */
 };
 

@@ -60,6 +60,11 @@ static void test_forms(void **state)
 	assert_true(h.seed == UINT64_MAX);
 	hold_free(&h);
 
+	parsed("alloc=gate,read=1us");
+	assert_int_equal(h.gates, 1 << HOLD_ALLOC);
+	assert_int_equal(h.time[HOLD_READ].ns, 1000);
+	hold_free(&h);
+
 	parsed("*.db:alloc=exp:5us,flush=lognorm:50us:0.5");
 	assert_string_equal(h.glob, "*.db");
 	assert_int_equal(h.time[HOLD_ALLOC].shape, DIST_EXP);
@@ -92,7 +97,7 @@ static void test_refused(void **state)
 		"", "alloc", "alloc=", "alloc=5", "alloc=-5us", "alloc=5parsecs",
 		"alloc=5us,", "alloc=5us,alloc=6us", "write=5us", "seed=x",
 		"alloc=61s", "alloc=5us-", "alloc=9us-5us", "alloc=-", ":read=1us",
-		"alloc=norm:5us", "alloc=exp:", "alloc=exp:x", "alloc=lognorm:5us",
+		"alloc=norm:5us", "alloc=gate:5us", "alloc=exp:", "alloc=exp:x", "alloc=lognorm:5us",
 		"alloc=lognorm:5us:", "alloc=lognorm:5us:-1",
 		"alloc=lognorm:5us:inf", "alloc=lognorm:5us:0x1",
 		"alloc=lognorm:5us:1.2.3", "alloc=lognorm:5us:9",
