@@ -30,6 +30,8 @@ _udax () {
 		mapfile -t COMPREPLY < <(compgen -W 'fast' -- "$cur");;
 	--mmap-lock)
 		mapfile -t COMPREPLY < <(compgen -W 'kernel none' -- "$cur");;
+	--on-lost-wakeup)
+		mapfile -t COMPREPLY < <(compgen -W 'report kick kill' -- "$cur");;
 	--media)
 		mapfile -t COMPREPLY < <(compgen -W 'auto direct image' -- "$cur");;
 	--format)

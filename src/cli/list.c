@@ -2,8 +2,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 
-#include "cli/cli.h"
-#include "cli/rpc.h"
+#include "cli/list.h"
 #include "lib/parse.h"
 
 static const struct option long_options[] = {
@@ -11,6 +10,8 @@ static const struct option long_options[] = {
 	{ "sessions", no_argument, NULL, 'S' },
 	{ "files", no_argument, NULL, 'F' },
 	{ "mappings", no_argument, NULL, 'M' },
+	{ "waiters", no_argument, NULL, 'W' },
+	{ "entries", required_argument, NULL, 'E' },
 	{ "human", no_argument, NULL, 'u' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -19,11 +20,16 @@ static const struct option long_options[] = {
 
 static void help(void)
 {
-	fputs("Usage: udax list [--socket SOCK] [-S] [-F] [-M] [-u]\n"
-	      "Lists what a running udaxd serves, as JSON; without -S, -F, -M all three.\n\n"
+	fputs("Usage: udax list [--socket SOCK] [-S] [-F] [-M] [-W] [-E FILE] [-u]\n"
+	      "Lists what a running udaxd serves, as JSON; sessions, files and mappings if\n"
+	      "nothing else is asked for.\n\n"
 	      "  -S, --sessions  programs, one for each memory\n"
 	      "  -F, --files     files that are mapped\n"
 	      "  -M, --mappings  mappings of files\n"
+	      "  -W, --waiters   what waits for an entry, and what holds one while its medium\n"
+	      "                  works\n"
+	      "  -E, --entries FILE\n"
+	      "                  the table of a file that is mapped\n"
 	      "  --socket SOCK   its data socket (default: $UDAX_SOCKET)\n"
 	      "  -u, --human     tables for people\n"
 	      "  -v, --verbose   with all counters of each session\n"
@@ -99,9 +105,13 @@ static const struct kind {
 	{ 'S', "sessions", "list_sessions", sessions },
 	{ 'F', "files", "list_files", files },
 	{ 'M', "mappings", "list_mappings", mappings },
+	{ 'W', "waiters", "list_waiters", print_waiters },
+	{ 'W', "holds", "list_holds", print_holds },
 };
 
 #define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+/* The letters of what is listed when nothing else is asked for. */
+#define NORMAL "SFM"
 
 static json_t *params_of(const struct kind *kind, bool verbose)
 {
@@ -110,7 +120,8 @@ static json_t *params_of(const struct kind *kind, bool verbose)
 	return json_pack("{s:b}", "counters", 1);
 }
 
-static int list(struct rpc *r, const bool *wanted, bool human, bool verbose)
+static int list(struct rpc *r, const bool *wanted, const char *file, bool human,
+		bool verbose)
 {
 	json_t *all = json_object(), *one;
 	int ret = 0;
@@ -124,6 +135,12 @@ static int list(struct rpc *r, const bool *wanted, bool human, bool verbose)
 			kinds[i].print(one);
 		json_object_set_new(all, kinds[i].name, one);
 	}
+	if (file && !ret) {
+		one = fetch_entries(r, file, &ret);
+		if (one && human)
+			print_entries(one);
+		json_object_set_new(all, "entries", one);
+	}
 	if (!ret && !human)
 		ret = print_json(all, stdout);
 	json_decref(all);
@@ -133,7 +150,7 @@ static int list(struct rpc *r, const bool *wanted, bool human, bool verbose)
 static void want(bool *wanted, int letter)
 {
 	for (size_t i = 0; i < NR_KINDS; i++)
-		if (!letter || kinds[i].letter == letter)
+		if (kinds[i].letter == letter)
 			wanted[i] = true;
 }
 
@@ -141,11 +158,11 @@ int cmd_list(int argc, char **argv)
 {
 	bool wanted[NR_KINDS] = { false }, human = false, any = false,
 	     verbose = false;
-	const char *socket = NULL;
+	const char *socket = NULL, *file = NULL;
 	struct rpc r;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "s:SFMuvh", long_options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "s:SFMWE:uvh", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 's':
 			socket = optarg;
@@ -153,7 +170,12 @@ int cmd_list(int argc, char **argv)
 		case 'S':
 		case 'F':
 		case 'M':
+		case 'W':
 			want(wanted, c);
+			any = true;
+			break;
+		case 'E':
+			file = optarg;
 			any = true;
 			break;
 		case 'u':
@@ -173,12 +195,12 @@ int cmd_list(int argc, char **argv)
 	if (optind < argc)
 		return usage_error("list", "%s: no arguments are taken",
 				   argv[optind]);
-	if (!any)
-		want(wanted, 0);
+	for (const char *letter = NORMAL; !any && *letter; letter++)
+		want(wanted, *letter);
 	ret = daemon_open(&r, "list", socket);
 	if (ret >= 0)
 		return ret;
-	ret = list(&r, wanted, human, verbose);
+	ret = list(&r, wanted, file, human, verbose);
 	rpc_close(&r);
 	return ret;
 }

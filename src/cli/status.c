@@ -28,6 +28,15 @@ static const char *text(const json_t *o, const char *name)
 	return s ? s : "?";
 }
 
+static void print_rules(const json_t *s, const char *name, const char *label)
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(json_object_get(s, name), i, rule)
+		printf("  %-10s %s\n", label, json_string_value(rule));
+}
+
 static void print_human(const json_t *s)
 {
 	const json_t *pmem = json_object_get(s, "pmem");
@@ -45,6 +54,11 @@ static void print_human(const json_t *s)
 	       (int)json_number(s, "workers"), (int)json_number(s, "helpers"));
 	printf("  protocol   %s, track %s, media %s\n", text(s, "protocol"),
 	       text(s, "track"), text(s, "media"));
+	printf("  lost       %s; %d operations wait, %d of them stranded\n",
+	       text(s, "on_lost_wakeup"), (int)json_number(s, "waiting"),
+	       (int)json_number(s, "stranded"));
+	print_rules(s, "protocol_rules", "protocol");
+	print_rules(s, "hold", "hold");
 	printf("  now        %d sessions, %d files; %d runs so far\n\n",
 	       (int)json_number(s, "sessions"), (int)json_number(s, "files"),
 	       (int)json_number(s, "runs"));

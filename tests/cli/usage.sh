@@ -34,7 +34,7 @@ says 2 err 'unknown verb' udax help frobnicate
 says 2 err 'unknown verb' udax --frobnicate
 
 udax --list-cmds >"$scratch/verbs" || fail "--list-cmds"
-for verb in run status list shutdown doctor help; do
+for verb in run status list set shutdown doctor help; do
 	grep -q -x "$verb" "$scratch/verbs" || fail "--list-cmds: no $verb"
 done
 while read -r verb; do
@@ -45,11 +45,14 @@ while read -r verb; do
 	says 2 err . udax "$verb" --no-such-option
 done <"$scratch/verbs"
 
-for verb in status list shutdown; do
-	says 2 err UDAX_SOCKET udax $verb
-	says 2 err 'no arguments' udax $verb word
-	says 2 err . udax $verb --socket
+for verb in status list 'set --no-hold' shutdown; do
+	# shellcheck disable=SC2086 # a verb and its options
+	set -- $verb
+	says 2 err UDAX_SOCKET udax "$@"
+	says 2 err 'no arguments' udax "$@" word
+	says 2 err . udax "$@" --socket
 done
+says 2 err 'nothing to set' udax set
 says 2 err 'no arguments' udax doctor word
 
 mkdir "$scratch/p" "$scratch/a:b"

@@ -33,6 +33,8 @@ tab run --media ''
 offers auto direct image
 tab script --format ''
 offers text json chrome
+tab run --on-lost-wakeup ''
+offers report kick kill
 tab run --track ''
 offers fast
 mkdir "$scratch/directory"

@@ -37,7 +37,7 @@ documented () {
 }
 documented udaxd.8 udaxd
 documented udax-run.1 udax run
-for verb in status list shutdown; do
+for verb in status list set shutdown; do
 	documented udax-control.1 udax $verb
 done
 documented udax-bench.1 udax-bench
