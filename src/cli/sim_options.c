@@ -74,8 +74,9 @@ static int read_hold(const char *arg, void *field, char *msg, size_t len)
 
 	if (err)
 		return err;
-	if (new.glob) {
-		snprintf(msg, len, "%s: files have no names here", arg);
+	if (new.glob || new.gates) {
+		snprintf(msg, len, new.glob ? "%s: files have no names here" :
+			 "%s: nobody is there to open a gate", arg);
 		hold_free(&new);
 		return -EINVAL;
 	}
