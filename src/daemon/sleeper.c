@@ -22,7 +22,7 @@ void sleeper_copy(struct sleeper *to, struct dax_op *op)
 		.order = op->xas.order,
 		.index = op->xas.index,
 		.page = t->kind == TASK_FAULT ? op->pgoff : op->xas.index,
-		.key = w->key.entry_start,
+		.key = w->key.entry_start & ~DAX_KEY_PAGE_LOCK,
 		.blocker = w->blocker,
 		.blocker_order = w->blocker_order,
 		.wakes = dax_unlock_key(op->mapping, w->blocker,

@@ -45,6 +45,8 @@ void dax_wake_entry(struct dax_op *op, dax_entry_t entry, enum dax_wake_mode mod
 	op->mapping->unsettled = true;
 	key.mapping = op->mapping;
 	key.entry_start = dax_entry_start(op, entry);
+	if (key.entry_start & DAX_KEY_PAGE_LOCK)
+		mode = WAKE_ALL;	/* nobody was ever lost on a page's lock */
 	op->note.key = key.entry_start;
 	op->note.mode = mode;
 	op->note.wakes++;
@@ -341,17 +343,17 @@ bool dax_insert_unmaps(const struct dax_op *op)
 
 /*
  * An empty entry became a zero page, locked by the page's own lock: who slept on
- * the entry has to be sent there.
+ * the entry has to be sent there. Or a zero page left the page cache: back.
  */
-static void hole_replaced(struct dax_op *op, dax_entry_t empty)
+static void hole_replaced(struct dax_op *op, dax_entry_t old)
 {
 	const struct dax_protocol *proto = op->mapping->proto;
 
 	if (list_empty(&op->mapping->sleepers) || !proto->hole_page_lock ||
 	    op->order)
 		return;
-	dax_note_release(op, empty);
-	dax_wake_entry(op, empty, proto->hole_replace_wake);
+	dax_note_release(op, old);
+	dax_wake_entry(op, old, proto->hole_replace_wake);
 }
 
 /*
@@ -371,7 +373,7 @@ void dax_insert_entry(struct dax_op *op)
 
 		store_entry(op, old | DAX_LOCKED, op->new_entry | DAX_LOCKED);
 		op->entry = op->new_entry;
-		if (dax_is_zero_entry(op->entry) && dax_is_empty_entry(old))
+		if (dax_is_zero_entry(op->entry) != dax_is_zero_entry(old))
 			hole_replaced(op, old);
 	}
 	if ((write || op->mapping->proto->dirty_on_read) && !op->needs_sync)

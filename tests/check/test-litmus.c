@@ -37,8 +37,8 @@ static const struct {
 	{ "buggy",	"H...HHHHHH..M" },
 	{ "radix",	".....HHH.H..M" },
 	{ "nomem",	".....HHH.H..M" },
-	{ "411",	".....HHH.H..M" },
-	{ "410",	".....HHH.H..M" },
+	{ "411",	".......H.H..M" },
+	{ "410",	".......H.H..M" },
 	{ "47",		"H..HHHHHHH.HM" },
 	{ "giant",	"............." },
 };
