@@ -112,13 +112,18 @@ udax () {
 }
 
 # udax_run DIR OPTION... -- CMD...: the summary goes to $scratch/summary.json.
-# $mmap_lock: its --mmap-lock.
+# $mmap_lock: its --mmap-lock; $track: its --track, of the test or its caller.
+track=${track:-${UDAX_TEST_TRACK:-}}
 udax_run () {
 	pmem=$1
 	shift
 	rm -f "$scratch/summary.json"
+	how=$track
+	case " $* " in
+	*' --daemon '*) how=;;	# its own
+	esac
 	udax run --pmem "$pmem" -q --json "$scratch/summary.json" \
-		${mmap_lock:+--mmap-lock "$mmap_lock"} "$@"
+		${mmap_lock:+--mmap-lock "$mmap_lock"} ${how:+--track "$how"} "$@"
 }
 
 # field FILE NAME: of a JSON object, as in `field status.json counters.faults.pmd`.

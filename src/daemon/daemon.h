@@ -142,9 +142,6 @@ struct zapper {
 	uint64_t queued, sent, done;	/* sequence numbers of ranges */
 	bool busy;			/* a message is unanswered */
 	struct list_head waits;		/* zap_wait.link */
-	struct zap_wait reply_wait;	/* @reply goes out when all is zapped */
-	bool reply_waits;
-	struct udax_msg reply;
 };
 
 /* One memory of one program. */

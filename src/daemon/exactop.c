@@ -191,9 +191,8 @@ static bool exact_next(struct exec *x, struct task *t)
 	struct exactop *e = t->arg;
 	const struct exact_step *s = &e->steps[e->at];
 
-	if (s->unmap && exec_unmap(x, t, s->first, s->last - s->first + 1,
-				   false) == TASK_AWAY)
-		return false;
+	if (s->unmap)
+		exec_unmap(t, s->first, s->last - s->first + 1, false);
 	request_error(e->o.request, t->op.error);
 	if (++e->at < e->nr) {
 		start(t, &e->steps[e->at]);

@@ -308,47 +308,36 @@ static struct session *task_session(const struct task *t)
 	return t->kind == TASK_FAULT ? t->region->session : t->owner;
 }
 
-enum task_next exec_unmap(struct exec *x, struct task *t, uint64_t start,
-			  uint64_t nr, bool cows)
+/* The program has to zap something before the fault ends. */
+static void note_zap(struct task *t, uint64_t seq)
 {
-	if (!t->file->exact) {
-		file_unmap(t->file, start, nr, cows);
-		return TASK_STEP;
-	}
-	if (t->zapped) {
-		t->zapped = false;
-		return TASK_STEP;
-	}
+	if (t->kind != TASK_FAULT || !seq)
+		return;
+	t->zap.seq = seq;
 	/* The page that a message said is protected is not mapped any more. */
-	if (t->kind == TASK_FAULT && t->wp) {
-		t->wp = false;
-		t->minor = true;
-	}
-	return zap_task(t, zap_file(t->file, start, nr, task_session(t)),
-			task_session(t));
+	t->minor |= t->wp;
+	t->wp = false;
 }
 
-enum task_next exec_drop_pmd(struct exec *x, struct task *t)
+void exec_unmap(struct task *t, uint64_t start, uint64_t nr, bool cows)
+{
+	if (t->file->exact)
+		note_zap(t, zap_file(t->file, start, nr, task_session(t)));
+	else
+		file_unmap(t->file, start, nr, cows);
+}
+
+void exec_drop_pmd(struct exec *x, struct task *t)
 {
 	struct region *r = t->region;
 
-	if (t->zapped) {
-		t->zapped = false;
-		return TASK_STEP;
-	}
 	if (!pgtable_is_huge(&r->pt, t->addr))
-		return TASK_STEP;
+		return;
 	trace_split(x, t);
-	if (!t->file->exact) {
+	if (t->file->exact)
+		note_zap(t, zap_region(r, t->addr, t->addr + DAX_PAGE_SIZE));
+	else
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
-		return TASK_STEP;
-	}
-	if (t->wp) {
-		t->wp = false;
-		t->minor = true;
-	}
-	return zap_task(t, zap_region(r, t->addr, t->addr + DAX_PAGE_SIZE),
-			r->session);
 }
 
 /*
@@ -363,7 +352,7 @@ static void fsync_done(struct exec *x, struct task *w)
 	if (m->ops->synced)
 		m->ops->synced(m);
 	t->op.ans.error = w->op.error;
-	t->zapped = true;
+	t->synced = true;
 	task_free(x, w);
 	pool_submit(x->d->pool, t);
 }
@@ -373,8 +362,8 @@ static enum task_next do_fsync(struct exec *x, struct task *t)
 	const struct dax_op *op = &t->op;
 	struct task *w;
 
-	if (t->zapped) {
-		t->zapped = false;
+	if (t->synced) {
+		t->synced = false;
 		return TASK_STEP;
 	}
 	t->op.ans.error = 0;
@@ -429,13 +418,15 @@ static enum task_next answer(struct exec *x, struct task *t)
 		op->ans.error = file_grow_table(t->file);
 		return TASK_STEP;
 	case DAX_UNMAP:
-		return exec_unmap(x, t, op->ask.start, op->ask.nr, op->ask.cows);
+		exec_unmap(t, op->ask.start, op->ask.nr, op->ask.cows);
+		return TASK_STEP;
 	case DAX_WRPROTECT:
 		return do_wrprotect(x, t);
 	case DAX_FLUSH:
 		return do_flush(x, t);
 	case DAX_SPLIT_PMD:
-		return exec_drop_pmd(x, t);
+		exec_drop_pmd(x, t);
+		return TASK_STEP;
 	case DAX_COPY:
 		return install_private(x, t);
 	case DAX_MAP:

@@ -84,8 +84,10 @@ struct task {
 	struct mm_fault mm;		/* the mm's part of the fault */
 	bool installed;			/* MAP has seen to the thread */
 
-	bool zapped;			/* the verb's zap is done, see zap_task() */
-	struct zap_wait zap;
+	bool synced;			/* DAX_FSYNC is done */
+	bool finishing;			/* nothing is left but to let the thread go */
+	bool late, late_pmd;		/* and to install: install.c */
+	struct zap_wait zap;		/* seq: what is to be zapped first, 0: nothing */
 
 	/* TASK_RANGE: holds a reference of @file */
 	struct session *owner;		/* who asked, alive as long as this; NULL: udaxd */
@@ -148,9 +150,8 @@ void range_done(struct exec *x, struct task *t);
 void exec_wake_later(struct exec *x, struct session *s, uint64_t addr);
 
 /* DAX_UNMAP; DAX_SPLIT_PMD, and MM_FAULT_DROP_PMD. */
-enum task_next exec_unmap(struct exec *x, struct task *t, uint64_t start,
-			  uint64_t nr, bool cows);
-enum task_next exec_drop_pmd(struct exec *x, struct task *t);
+void exec_unmap(struct task *t, uint64_t start, uint64_t nr, bool cows);
+void exec_drop_pmd(struct exec *x, struct task *t);
 
 /* The counters that this executor keeps for the task; t->stats while it runs. */
 struct fault_stats *task_stats(struct exec *x, struct task *t);
@@ -173,6 +174,11 @@ enum task_next install_map(struct exec *x, struct task *t);
 enum task_next install_private(struct exec *x, struct task *t);
 /* Serves a slot that the emulated page table has. Takes over @t. */
 void install_refill(struct exec *x, struct task *t);
+/*
+ * MAP while the process has still to zap something: the slot is set, and what is
+ * installed when that is done. False: elsewhere.
+ */
+bool install_late(struct exec *x, struct task *t);
 /* Has the window of this 2M fault been mapped as a whole before? */
 bool install_window_full(struct task *t);
 /* Every page of the window was seen in the memory; it is now; one was not. */

@@ -130,6 +130,11 @@ static void finish(struct exec *x, struct task *t)
 {
 	struct region *r = t->region;
 
+	t->finishing = true;
+	if (zap_task(t))
+		return;
+	if (t->late && !install_late(x, t))
+		return;
 	if (!t->attempted || past_eof(t))
 		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
 	else if (t->op.result & (DAX_FAULT_SIGBUS | DAX_FAULT_OOM))
@@ -166,6 +171,10 @@ bool fault_next(struct exec *x, struct task *t)
 {
 	struct mm_slot *slot = &t->mm.slot;
 
+	if (t->finishing) {
+		finish(x, t);
+		return false;
+	}
 	if (t->attempted && t->op.kind == DAX_OP_FAULT &&
 	    t->op.result & DAX_FAULT_NEEDDSYNC) {
 		start_mkwrite(x, t);
@@ -173,7 +182,6 @@ bool fault_next(struct exec *x, struct task *t)
 	}
 	if (t->attempted)
 		t->mm.attempt = t->op.result;
-	t->zapped = false;
 	for (;;) {
 		shadow_get(t->region, t->addr, slot);
 		/* There is nothing but huge pmds. */
@@ -189,8 +197,7 @@ bool fault_next(struct exec *x, struct task *t)
 			start_op(x, t, t->mm.order, t->mm.flags);
 			return true;
 		case MM_FAULT_DROP_PMD:
-			if (exec_drop_pmd(x, t) == TASK_AWAY)
-				return false;
+			exec_drop_pmd(x, t);
 			break;
 		case MM_FAULT_COPY:
 			/* The kernel's own, once it is mapped. */
@@ -291,7 +298,9 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->folio = -1;
 	t->parked_ns = 0;
 	t->read_ns = now;
-	t->refill = t->installed = t->zapped = t->attempted = false;
+	t->refill = t->installed = t->synced = t->attempted = false;
+	t->finishing = t->late = false;
+	t->zap.seq = 0;
 	t->rebuild = pgtable_has(&r->pt, addr, t->write);
 	refill = t->rebuild && may_refill(t);
 	trace_page_fault(x, t, refill);

@@ -394,6 +394,57 @@ static void look_again(struct task *t, bool write)
 	zap_again(r, t->addr, t->addr + DAX_PAGE_SIZE);
 }
 
+/*
+ * The process has still to zap what may be here, and nobody shall wait for that
+ * with an entry locked: the slot is set, and the page made while it is.
+ */
+static int put_off(struct exec *x, struct task *t, bool pmd, bool zero,
+		   bool write)
+{
+	struct region *r = t->region;
+	bool one = !pmd || zero;
+	int err = 0;
+
+	if (one && !t->minor && !t->wp)
+		err = fill(x, t, t->addr, DAX_PAGE_SIZE);
+	if (err == -ENOSPC || err == -ENOMEM)
+		return err;
+	if (pmd)
+		pgtable_set_pmd(&r->pt, t->addr, write);
+	else
+		pgtable_set_pte(&r->pt, t->addr, write);
+	t->minor |= !err && one;
+	t->late = true;
+	t->late_pmd = !one;
+	return 0;
+}
+
+bool install_late(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+	int err = -EAGAIN;
+
+	if (hand_over(x, t, t->late_pmd))
+		return false;
+	t->late = false;
+	t->waited = false;
+	if (!install_begin(x, r, t->addr))
+		return true;
+	if (pgtable_has(&r->pt, t->addr, t->write && !is_private(t))) {
+		err = t->late_pmd ? map_2m(x, t) : map_4k(x, t);
+		if (err)
+			pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
+		else
+			look_again(t, t->write);
+	} else {
+		uffd_wake(r->session->uffd, t->addr, DAX_PAGE_SIZE);
+	}
+	install_end(x, r->session);
+	if (err == -ENOSPC)
+		install_sigbus(x, t);
+	return true;
+}
+
 /* Sets the emulated slot, installs, takes it back on failure. */
 static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 {
@@ -404,6 +455,11 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 	t->installed = true;	/* or dropped: the thread is seen to either way */
 	if (!install_begin(x, r, t->addr))
 		return -EAGAIN;
+	if (t->zap.seq && zap_pending(r->session, t->zap.seq)) {
+		err = put_off(x, t, pmd, zero, write);
+		install_end(x, r->session);
+		return err;
+	}
 	if (pmd)
 		pgtable_set_pmd(&r->pt, t->addr, write);
 	else

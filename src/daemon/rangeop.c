@@ -37,8 +37,7 @@ void request_put(struct request *q)
 {
 	if (atomic_fetch_sub(&q->pending, 1) != 1)
 		return;
-	wire_reply(q->session->sock, &q->msg, -atomic_load(&q->error), NULL,
-		   NULL, 0);
+	zap_reply(q->session, &q->msg, -atomic_load(&q->error), NULL);
 	session_put(q->session);
 	free(q);
 }

@@ -139,9 +139,11 @@ void zap_resume(struct session *s);
 void zap_moved(struct session *s, uint64_t start, uint64_t end, uint64_t to);
 /* False: done already. Else @w->fn is called, on the home worker. */
 bool zap_wait(struct session *s, struct zap_wait *w);
-/* As wire_reply(), when all that is queued is done. Home worker. */
+/* Is @seq still to be done? */
+bool zap_pending(struct session *s, uint64_t seq);
+/* As wire_reply(), when all that is queued is done. */
 void zap_reply(struct session *s, const struct udax_msg *req, int error,
-	       const struct udax_msg *reply);
+	       struct udax_msg *reply);
 /*
  * Out of the emulated table of @r, and in reality what was in it. No lock held.
  * A number to wait for, or 0.
@@ -155,11 +157,8 @@ uint64_t zap_again(struct region *r, uint64_t start, uint64_t end);
  */
 uint64_t zap_file(struct file *f, uint64_t index, uint64_t nr,
 		  const struct session *own);
-/*
- * The task goes on when @seq of @own is done. AWAY: it is elsewhere, and does
- * its verb again with t->zapped set.
- */
-enum task_next zap_task(struct task *t, uint64_t seq, struct session *own);
+/* A fault. True: it is run again when t->zap.seq is done. */
+bool zap_task(struct task *t);
 
 /* --- shadow.c: the emulated table of exact tracking --- */
 

@@ -6,10 +6,11 @@
  * the agent, zaps what it is told to (struct udax_zap).
  *
  * The table is changed first, then the zap is queued: a fault that comes in
- * between goes the protocol's way, and waits for the entry. Who needs the zap
- * done (the caller of a punch, a fault in the same process) waits without a
- * thread. Other processes' zaps are sent at once and not waited for: one that
- * is stopped must not stop others.
+ * between goes the protocol's way, and waits for the entry. Nothing is held while
+ * somebody waits for a zap, and nobody waits for that of another process: one
+ * that is stopped must not stop others. The reply to a request waits for what its
+ * process has to zap, and so does the end of a fault: its thread goes on when
+ * its own process has lost what the kernel would have taken from it.
  *
  * While a message is unanswered no bracket begins, inside one none is sent: what
  * was queued is looked up again when it is over.
@@ -184,40 +185,53 @@ static void wake(struct exec *x, struct session *s)
 	} while (found);
 }
 
+struct late_reply {
+	struct zap_wait wait;
+	struct session *session;	/* a reference */
+	struct udax_msg msg;
+};
+
 static void send_reply(struct exec *x, struct zap_wait *w)
 {
-	struct zapper *z = container_of(w, struct zapper, reply_wait);
-	struct session *s = container_of(z, struct session, zapper);
-	struct udax_msg m = z->reply;
+	struct late_reply *r = container_of(w, struct late_reply, wait);
+	struct session *s = r->session;
 
-	z->reply_waits = false;
-	wire_reply(s->sock, &m, m.hdr.error, &m, NULL, 0);
+	wire_reply(s->sock, &r->msg, r->msg.hdr.error, NULL, NULL, 0);
 	session_put(s);
+	free(r);
+}
+
+static uint64_t queued(struct session *s)
+{
+	uint64_t seq;
+
+	lock_take(&s->lock);
+	seq = s->zapper.queued;
+	if (seq == s->zapper.done)
+		seq = 0;
+	lock_release(&s->lock);
+	return seq;
 }
 
 void zap_reply(struct session *s, const struct udax_msg *req, int error,
-	       const struct udax_msg *reply)
+	       struct udax_msg *reply)
 {
-	struct zapper *z = &s->zapper;
+	uint64_t seq = queued(s);
+	struct late_reply *r = seq ? calloc(1, sizeof(*r)) : NULL;
 
-	/* One that asks again before it was answered does not wait twice. */
-	if (z->sock < 0 || z->reply_waits) {
-		wire_reply(s->sock, req, error, reply ? (struct udax_msg *)reply :
-			   NULL, NULL, 0);
+	if (!r) {
+		wire_reply(s->sock, req, error, reply, NULL, 0);
 		return;
 	}
-	z->reply = reply ? *reply : *req;
-	z->reply.hdr = req->hdr;
-	z->reply.hdr.error = error;
-	z->reply_wait.fn = send_reply;
-	lock_take(&s->lock);
-	z->reply_wait.seq = z->queued;
-	lock_release(&s->lock);
-	z->reply_waits = true;
+	r->msg = reply ? *reply : *req;
+	r->msg.hdr = req->hdr;
+	r->msg.hdr.error = error;
+	r->wait.seq = seq;
+	r->wait.fn = send_reply;
 	session_get(s);
-	if (zap_wait(s, &z->reply_wait))
-		return;
-	send_reply(NULL, &z->reply_wait);
+	r->session = s;
+	if (!zap_wait(s, &r->wait))
+		send_reply(NULL, &r->wait);
 }
 
 /* ----------------------------------------------------------------- agent */
@@ -462,15 +476,18 @@ static void task_zapped(struct exec *x, struct zap_wait *w)
 	list_add_tail(&t->link, &x->ready_tasks);
 }
 
-enum task_next zap_task(struct task *t, uint64_t seq, struct session *own)
+bool zap_task(struct task *t)
 {
-	if (!seq)
-		return TASK_STEP;
-	t->zap.seq = seq;
 	t->zap.fn = task_zapped;
-	t->zapped = true;
-	if (zap_wait(own, &t->zap))
-		return TASK_AWAY;
-	t->zapped = false;
-	return TASK_STEP;
+	return t->zap.seq && zap_wait(t->region->session, &t->zap);
+}
+
+bool zap_pending(struct session *s, uint64_t seq)
+{
+	bool pending;
+
+	lock_take(&s->lock);
+	pending = seq > s->zapper.done;
+	lock_release(&s->lock);
+	return pending;
 }

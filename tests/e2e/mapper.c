@@ -11,7 +11,13 @@
  *	map OFF LEN PROT	MAP_SHARED; PROT of the letters r and w; the newest
  *				mapping is the one that the other verbs use
  *	private OFF LEN PROT	the same with MAP_PRIVATE
+ *	syncmap OFF LEN PROT	the same with MAP_SHARED_VALIDATE | MAP_SYNC
+ *	colour OFF LEN PROT	MAP_SHARED, a page off its place modulo 2M
+ *	use N			the N-th mapping is the one from here on (1 is the first)
  *	unmap
+ *	unmappart OFF LEN	munmap of a part of the mapping
+ *	protect OFF LEN PROT	mprotect
+ *	move			mremap to another place of the same colour
  *	fill OFF LEN SEED	stores a pattern; offsets are the file's
  *	check OFF LEN SEED	compares: "mapper: wrong word at ..." and exit 1
  *	zero OFF LEN		compares with zeros
@@ -19,9 +25,12 @@
  *	get OFF			prints it
  *	step OFF LEN STEP	reads one word every STEP bytes, prints their sum
  *	pread OFF		prints the word that read(2) sees
+ *	pwrite OFF WORD		write(2)s it
+ *	punch OFF LEN		fallocate(PUNCH_HOLE)
  *	sync			msync(MS_SYNC) of the mapping
+ *	fsync			of the file
  *	advise WHAT OFF LEN	madvise(2): random (the kernel splits the mapping there),
- *				nohuge
+ *				nohuge, dontneed, remove
  *	smaps FIELD		prints the field's kilobytes, summed over the mapping
  *	say TEXT		prints a line
  *	wait TEXT		prints a line and waits for one on stdin
@@ -43,8 +52,10 @@
 #include <errno.h>
 
 static int fd = -1;
-static char *base;		/* of the newest mapping */
+static char *base;		/* of the newest mapping, or of the one in use */
 static uint64_t map_off, map_len;
+static struct { char *base; uint64_t off, len; } maps[16];
+static unsigned int nr_maps, using;
 static int open_flags = O_RDWR | O_CREAT;
 static const char *path;
 
@@ -96,18 +107,33 @@ static uint64_t pattern(uint64_t off, uint64_t seed)
 	return (((off + 8) * 0x9e3779b97f4a7c15ull) ^ (seed << 56)) | 1;
 }
 
-static void do_map(char **arg, int flags)
+static int prot_of(const char *s)
 {
-	int prot = (strchr(arg[2], 'r') ? PROT_READ : 0) |
-		   (strchr(arg[2], 'w') ? PROT_WRITE : 0);
+	return (strchr(s, 'r') ? PROT_READ : 0) |
+	       (strchr(s, 'w') ? PROT_WRITE : 0);
+}
+
+static void do_map_at(void *at, char **arg, int flags)
+{
 	void *p;
 
 	map_off = number(arg[0]);
 	map_len = number(arg[1]);
-	p = mmap(NULL, map_len, prot, flags, file(), (off_t)map_off);
+	p = mmap(at, map_len, prot_of(arg[2]), flags, file(), (off_t)map_off);
 	if (p == MAP_FAILED)
 		die("mmap: %s", strerror(errno));
 	base = p;
+	if (nr_maps == sizeof(maps) / sizeof(maps[0]))
+		die("too many mappings");
+	using = nr_maps++;
+	maps[using].base = base;
+	maps[using].off = map_off;
+	maps[using].len = map_len;
+}
+
+static void do_map(char **arg, int flags)
+{
+	do_map_at(NULL, arg, flags);
 }
 
 static void op_map(char **arg)
@@ -118,6 +144,62 @@ static void op_map(char **arg)
 static void op_private(char **arg)
 {
 	do_map(arg, MAP_PRIVATE);
+}
+
+static void op_syncmap(char **arg)
+{
+	do_map(arg, MAP_SHARED_VALIDATE | MAP_SYNC);
+}
+
+/* An address of the colour @off + @more modulo 2M, with room for @len. */
+static char *place(uint64_t off, uint64_t more, uint64_t len)
+{
+	uint64_t pmd = 2 << 20;
+	char *p = mmap(NULL, len + 2 * pmd, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+	return p + ((off + more - (uint64_t)(uintptr_t)p) & (pmd - 1));
+}
+
+static void op_colour(char **arg)
+{
+	do_map_at(place(number(arg[0]), 4096, number(arg[1])), arg,
+		  MAP_SHARED | MAP_FIXED);
+}
+
+static void op_use(char **arg)
+{
+	using = (unsigned int)number(arg[0]) - 1;
+	if (using >= nr_maps)
+		die("there is no mapping %s", arg[0]);
+	base = maps[using].base;
+	map_off = maps[using].off;
+	map_len = maps[using].len;
+}
+
+static void op_unmappart(char **arg)
+{
+	if (munmap((void *)(uintptr_t)word(number(arg[0])), number(arg[1])))
+		die("munmap: %s", strerror(errno));
+}
+
+static void op_protect(char **arg)
+{
+	if (mprotect((void *)(uintptr_t)word(number(arg[0])), number(arg[1]),
+		     prot_of(arg[2])))
+		die("mprotect: %s", strerror(errno));
+}
+
+static void op_move(char **arg)
+{
+	void *p = mremap(base, map_len, map_len, MREMAP_MAYMOVE | MREMAP_FIXED,
+			 place(map_off, 0, map_len));
+
+	if (p == MAP_FAILED)
+		die("mremap: %s", strerror(errno));
+	base = maps[using].base = p;
 }
 
 static void op_unmap(char **arg)
@@ -201,7 +283,9 @@ static void op_step(char **arg)
 
 static void op_advise(char **arg)
 {
-	int advice = !strcmp(arg[0], "random") ? MADV_RANDOM : MADV_NOHUGEPAGE;
+	int advice = !strcmp(arg[0], "random") ? MADV_RANDOM :
+		     !strcmp(arg[0], "dontneed") ? MADV_DONTNEED :
+		     !strcmp(arg[0], "remove") ? MADV_REMOVE : MADV_NOHUGEPAGE;
 	void *at = (void *)(uintptr_t)word(number(arg[1]));
 
 	if (madvise(at, number(arg[2]), advice))
@@ -215,6 +299,28 @@ static void op_pread(char **arg)
 	if (pread(file(), &is, sizeof(is), (off_t)number(arg[0])) != sizeof(is))
 		die("pread: %s", strerror(errno));
 	printf("%" PRIu64 "\n", is);
+}
+
+static void op_pwrite(char **arg)
+{
+	uint64_t value = number(arg[1]);
+
+	if (pwrite(file(), &value, sizeof(value), (off_t)number(arg[0])) !=
+	    sizeof(value))
+		die("pwrite: %s", strerror(errno));
+}
+
+static void op_punch(char **arg)
+{
+	if (fallocate(file(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)number(arg[0]), (off_t)number(arg[1])))
+		die("fallocate: %s", strerror(errno));
+}
+
+static void op_fsync(char **arg)
+{
+	if (fsync(file()))
+		die("fsync: %s", strerror(errno));
 }
 
 static void op_sync(char **arg)
@@ -295,10 +401,15 @@ static const struct op {
 	{ "rdonly", 0, op_rdonly },	{ "size", 1, op_size },
 	{ "alloc", 2, op_alloc },	{ "map", 3, op_map },
 	{ "private", 3, op_private },	{ "unmap", 0, op_unmap },
+	{ "syncmap", 3, op_syncmap },	{ "colour", 3, op_colour },
+	{ "use", 1, op_use },		{ "unmappart", 2, op_unmappart },
+	{ "protect", 3, op_protect },	{ "move", 0, op_move },
 	{ "fill", 3, op_fill },		{ "check", 3, op_check },
 	{ "zero", 2, op_zero },		{ "put", 2, op_put },
 	{ "get", 1, op_get },		{ "step", 3, op_step },
-	{ "pread", 1, op_pread },	{ "sync", 0, op_sync },
+	{ "pread", 1, op_pread },	{ "pwrite", 2, op_pwrite },
+	{ "punch", 2, op_punch },	{ "fsync", 0, op_fsync },
+	{ "sync", 0, op_sync },
 	{ "advise", 3, op_advise },
 	{ "smaps", 1, op_smaps },	{ "say", 1, op_say },
 	{ "wait", 1, op_wait },		{ "fork", 0, op_fork },

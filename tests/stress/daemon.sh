@@ -15,6 +15,7 @@ daemon_start () {
 	mkdir -p "$pmem"
 	cleanup_fn daemon_kill
 	"$top_builddir/udaxd" --socket "$socket" --pmem "$pmem" \
+		${track:+--track "$track"} \
 		2>"$scratch/udaxd.err" &
 	daemon=$!
 	wait_for test -S "$socket"
