@@ -27,7 +27,7 @@ _udax () {
 	--pmem)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur");;
 	--track)
-		mapfile -t COMPREPLY < <(compgen -W 'fast' -- "$cur");;
+		mapfile -t COMPREPLY < <(compgen -W 'fast exact' -- "$cur");;
 	--mmap-lock)
 		mapfile -t COMPREPLY < <(compgen -W 'kernel none' -- "$cur");;
 	--on-lost-wakeup)

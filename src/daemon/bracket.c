@@ -229,11 +229,12 @@ static void end_madvise(struct session *s, const struct udax_end *e,
 static bool changes_prot(const struct session *s, uint64_t start, uint64_t end,
 			 uint32_t prot)
 {
-	for (unsigned int i = 0; i < s->nr_regions; i++) {
+	for (unsigned int i = region_index(s, start); i < s->nr_regions; i++) {
 		const struct region *r = s->regions[i];
 
-		if (r->end > start && r->start < end &&
-		    (!r->file->exact || (r->prot ^ prot) & PROT_ACCESS))
+		if (r->start >= end)
+			break;
+		if (!r->file->exact || (r->prot ^ prot) & PROT_ACCESS)
 			return true;
 	}
 	return false;

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Index of the first region that ends behind @addr. */
-static unsigned int find_index(const struct session *s, uint64_t addr)
+unsigned int region_index(const struct session *s, uint64_t addr)
 {
 	unsigned int lo = 0, hi = s->nr_regions;
 
@@ -29,7 +28,7 @@ static unsigned int find_index(const struct session *s, uint64_t addr)
 
 struct region *region_lookup(struct session *s, uint64_t addr)
 {
-	unsigned int i = find_index(s, addr);
+	unsigned int i = region_index(s, addr);
 
 	lock_assert_held(&s->lock);
 	if (i == s->nr_regions || s->regions[i]->start > addr)
@@ -105,7 +104,7 @@ int region_insert(struct session *s, struct region *r)
 	if (reserve(s, s->nr_regions + 1))
 		return -ENOMEM;
 	trace_region(r);
-	i = find_index(s, r->start);
+	i = region_index(s, r->start);
 	memmove(s->regions + i + 1, s->regions + i,
 		(s->nr_regions - i) * sizeof(*s->regions));
 	s->regions[i] = r;
@@ -151,7 +150,7 @@ static int take_out(struct session *s, unsigned int i, struct region_ref *remove
 
 int region_split(struct session *s, uint64_t addr, struct region_ref *removed)
 {
-	unsigned int i = find_index(s, addr);
+	unsigned int i = region_index(s, addr);
 	struct region *r, *left, *right;
 	int err;
 
@@ -189,7 +188,7 @@ int region_remove(struct session *s, uint64_t start, uint64_t end,
 		err = region_split(s, end, removed);
 	if (err)
 		return err;
-	i = find_index(s, start);
+	i = region_index(s, start);
 	while (i < s->nr_regions && s->regions[i]->start < end && !err) {
 		struct region *r = s->regions[i];
 

@@ -57,6 +57,8 @@ bool session_unnamed(struct udaxd *d);
 
 /* --- region.c; session lock held unless said --- */
 
+/* Index of the first region that ends behind @addr; nr_regions: none. */
+unsigned int region_index(const struct session *s, uint64_t addr);
 /* The region that covers @addr, with a reference, or NULL. */
 struct region *region_lookup(struct session *s, uint64_t addr);
 struct region *region_new(struct session *s, struct file *file, uint64_t start,

@@ -26,13 +26,13 @@ static bool sticks_out(const struct region *r, uint64_t window)
 static bool table_of_others(struct session *s, const struct region *r,
 			    uint64_t window)
 {
-	for (unsigned int i = 0; i < s->nr_regions; i++) {
+	for (unsigned int i = region_index(s, window); i < s->nr_regions; i++) {
 		struct region *o = s->regions[i];
 		uint64_t at = o->start > window ? o->start : window;
 
 		if (o->start >= window + DAX_PMD_SIZE)
 			break;
-		if (o != r && o->end > window &&
+		if (o != r &&
 		    pgtable_slot(&o->pt, at) == DAX_PT_TABLE)
 			return true;
 	}
@@ -79,12 +79,12 @@ static void inherit_table(struct session *s, struct region *gone,
 	if (!sticks_out(gone, window) ||
 	    pgtable_slot(&gone->pt, at) != DAX_PT_TABLE)
 		return;
-	for (unsigned int i = 0; i < s->nr_regions; i++) {
+	for (unsigned int i = region_index(s, window); i < s->nr_regions; i++) {
 		struct region *r = s->regions[i];
 
-		if (r->start < window + DAX_PMD_SIZE && r->end > window)
-			pgtable_set_table(&r->pt, r->start > window ?
-					  r->start : window);
+		if (r->start >= window + DAX_PMD_SIZE)
+			break;
+		pgtable_set_table(&r->pt, r->start > window ? r->start : window);
 	}
 }
 
@@ -130,7 +130,8 @@ static bool merge(struct session *s, struct region *a, struct region *b,
 void shadow_merge(struct session *s, uint64_t start, uint64_t end,
 		  struct region_ref *removed)
 {
-	unsigned int i = 0;
+	/* From the neighbour before it on. */
+	unsigned int i = region_index(s, start ? start - 1 : 0);
 
 	while (i + 1 < s->nr_regions) {
 		struct region *a = s->regions[i], *b = s->regions[i + 1];
@@ -200,10 +201,12 @@ static void protect_window(void *arg, uint64_t from, uint64_t to)
 
 void shadow_protect(struct session *s, uint64_t start, uint64_t end)
 {
-	for (unsigned int i = 0; i < s->nr_regions; i++) {
+	for (unsigned int i = region_index(s, start); i < s->nr_regions; i++) {
 		struct region *r = s->regions[i];
 
-		if (r->file->exact && r->wp && r->end > start && r->start < end)
+		if (r->start >= end)
+			break;
+		if (r->file->exact && r->wp)
 			pgtable_each(&r->pt, r->start > start ? r->start : start,
 				     r->end < end ? r->end : end,
 				     protect_window, r);

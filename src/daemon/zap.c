@@ -100,13 +100,13 @@ void zap_send(struct session *s)
 /* Of [start, end) what is still mapped. */
 static void keep_mapped(struct session *s, uint64_t start, uint64_t end)
 {
-	for (unsigned int i = 0; i < s->nr_regions; i++) {
+	for (unsigned int i = region_index(s, start); i < s->nr_regions; i++) {
 		const struct region *r = s->regions[i];
-		uint64_t a = r->start > start ? r->start : start;
-		uint64_t b = r->end < end ? r->end : end;
 
-		if (a < b)
-			put_range(&s->zapper, a, b);
+		if (r->start >= end)
+			break;
+		put_range(&s->zapper, r->start > start ? r->start : start,
+			  r->end < end ? r->end : end);
 	}
 }
 

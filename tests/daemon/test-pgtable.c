@@ -114,6 +114,95 @@ static void copy(void **state)
 	pgtable_exit(&from);
 }
 
+/* mprotect: what was stored to may be again, a huge pmd not. */
+static void protect(void **state)
+{
+	struct pgtable pt;
+
+	assert_int_equal(pgtable_init(&pt, START, END), 0);
+	pgtable_set_pte(&pt, BASE + M2, true);
+	pgtable_set_pte(&pt, BASE + M2 + K4, false);
+	pgtable_set_pte(&pt, BASE + M2 + 100 * K4, true);
+	pgtable_set_pmd(&pt, BASE + 2 * M2, true);
+	pgtable_protect(&pt, BASE + M2, BASE + 4 * M2, false);
+	assert_false(pgtable_has(&pt, BASE + M2, true));
+	assert_true(pgtable_has(&pt, BASE + M2, false));
+	assert_false(pgtable_has(&pt, BASE + 2 * M2, true));
+	/* Written back meanwhile: clean. */
+	pgtable_wrprotect(&pt, BASE + M2 + 64 * K4, BASE + M2 + 128 * K4);
+	pgtable_protect(&pt, BASE + M2, BASE + 4 * M2, true);
+	assert_true(pgtable_has(&pt, BASE + M2, true));
+	assert_false(pgtable_has(&pt, BASE + M2 + K4, true));
+	assert_false(pgtable_has(&pt, BASE + M2 + 100 * K4, true));
+	assert_false(pgtable_has(&pt, BASE + 2 * M2, true));
+	pgtable_exit(&pt);
+}
+
+struct seen {
+	unsigned int nr;
+	uint64_t from[4], to[4];
+};
+
+static void see(void *arg, uint64_t from, uint64_t to)
+{
+	struct seen *s = arg;
+
+	assert_in_range(s->nr, 0, 3);
+	s->from[s->nr] = from;
+	s->to[s->nr++] = to;
+}
+
+/* Who had something is told, a huge pmd with the whole of it. */
+static void zap_each(void **state)
+{
+	struct pgtable pt;
+	struct seen s = { 0 };
+
+	assert_int_equal(pgtable_init(&pt, START, END), 0);
+	pgtable_set_pte(&pt, BASE + M2 + 7 * K4, true);
+	pgtable_set_pmd(&pt, BASE + 2 * M2, true);
+	pgtable_zap_each(&pt, BASE + M2 + 4 * K4, BASE + 2 * M2 + K4, see, &s);
+	assert_int_equal(s.nr, 2);
+	assert_int_equal(s.from[0], BASE + M2 + 4 * K4);
+	assert_int_equal(s.to[0], BASE + 2 * M2);
+	assert_int_equal(s.from[1], BASE + 2 * M2);
+	assert_int_equal(s.to[1], BASE + 3 * M2);
+	/* An empty table has nothing to lose, but is there. */
+	s.nr = 0;
+	pgtable_zap_each(&pt, START, END, see, &s);
+	assert_int_equal(s.nr, 0);
+	pgtable_each(&pt, START, END, see, &s);
+	assert_int_equal(s.nr, 1);
+	pgtable_exit(&pt);
+}
+
+static void tables(void **state)
+{
+	struct pgtable pt, to;
+
+	assert_int_equal(pgtable_init(&pt, START, END), 0);
+	pgtable_set_pte(&pt, BASE + M2, true);
+	pgtable_zap(&pt, BASE + M2, BASE + M2 + K4);
+	assert_int_equal(pgtable_slot(&pt, BASE + M2), DAX_PT_TABLE);
+	/* A copy takes the empty table along. */
+	assert_int_equal(pgtable_init(&to, START, END), 0);
+	pgtable_copy(&to, &pt, START, END, 0);
+	assert_int_equal(pgtable_slot(&to, BASE + M2), DAX_PT_TABLE);
+	pgtable_exit(&to);
+	/* Freed only with its window as a whole. */
+	pgtable_free_tables(&pt, BASE + M2 + K4, BASE + 3 * M2);
+	assert_int_equal(pgtable_slot(&pt, BASE + M2), DAX_PT_TABLE);
+	pgtable_free_tables(&pt, BASE + M2, BASE + 3 * M2);
+	assert_int_equal(pgtable_slot(&pt, BASE + M2), DAX_PT_NONE);
+	/* Nothing is replaced by a table. */
+	pgtable_set_pmd(&pt, BASE + 2 * M2, true);
+	pgtable_set_table(&pt, BASE + 2 * M2);
+	assert_true(pgtable_is_huge(&pt, BASE + 2 * M2));
+	pgtable_set_table(&pt, BASE + 3 * M2);
+	assert_int_equal(pgtable_slot(&pt, BASE + 3 * M2), DAX_PT_TABLE);
+	pgtable_exit(&pt);
+}
+
 /* Far more windows than memory would hold, were they not sparse. */
 static void sparse(void **state)
 {
@@ -134,6 +223,9 @@ int main(void)
 		cmocka_unit_test(slots),
 		cmocka_unit_test(zap),
 		cmocka_unit_test(copy),
+		cmocka_unit_test(protect),
+		cmocka_unit_test(zap_each),
+		cmocka_unit_test(tables),
 		cmocka_unit_test(sparse),
 	};
 

@@ -13,7 +13,7 @@ if test "${medium:-direct}" = image; then
 fi
 
 # Addresses and speeds differ from run to run.
-filter='s/0x[0-9a-f]*/ADDRESS/g; s/(.* ops\/sec)//'
+filter='s/0x[0-9a-f]*/ADDRESS/g; s/(.* ops\/sec)//; s/[0-9.]* sec/TIME/'
 
 # stage NAME COMMAND...: one xfs_io run with these commands on $W/NAME.
 stage () {
