@@ -111,6 +111,20 @@ static int make_workers(struct udaxd *d)
 	return err;
 }
 
+/*
+ * UFFDIO_CONTINUE with write protection has no feature of its own (6.4); poison
+ * came after it (6.6), as did what the media need.
+ */
+static bool can_track(const struct udaxd *d)
+{
+	uint64_t need = UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_POISON;
+
+	if (d->opt.track != TRACK_EXACT || !(need & ~d->uffd_features))
+		return true;
+	logmsg("--track exact needs Linux 6.6");
+	return false;
+}
+
 /* 0, or main()'s exit status; what there was to say has been said. */
 static int start(struct udaxd *d)
 {
@@ -124,6 +138,8 @@ static int start(struct udaxd *d)
 		       strerror(-err));
 		return EXIT_CANNOT;
 	}
+	if (!can_track(d))
+		return EXIT_CANNOT;
 	err = make_waits(d);
 	if (!err)
 		err = make_workers(d);
