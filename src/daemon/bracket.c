@@ -124,10 +124,13 @@ void bracket_begin(struct exec *x, struct session *s, const struct udax_msg *msg
 
 void bracket_block(struct session *s, bool granted)
 {
-	const struct udax_begin *b = &s->reply.begin;
+	struct udax_begin b;
 
-	if (b->what == UDAX_CHANGE_MREMAP && s->image)
-		protect_before_move(s, b->addr, b->addr + b->len);
+	lock_take(&s->lock);
+	b = s->reply.begin;
+	lock_release(&s->lock);
+	if (b.what == UDAX_CHANGE_MREMAP && s->image)
+		protect_before_move(s, b.addr, b.addr + b.len);
 	lock_take(&s->lock);
 	if (granted && !s->mmap_lock.granted) {	/* it has hung up */
 		lock_release(&s->lock);
