@@ -214,7 +214,7 @@ int e3_run(const struct bench_opts *opts, json_t *report)
 	if (!ret && e3_wanted(e, "load"))
 		ret = e3_load(e);
 	live_close(&e->live);
-	if (false)
+	if (!ret && e3_wanted(e, "sim"))
 		ret = e3_sim(e);
 	progress("%s", "");
 	if (!ret) {

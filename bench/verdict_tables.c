@@ -232,6 +232,68 @@ static void cdf_plot(json_t *report)
 	}
 }
 
+/* What the simulator says of every cell; its large faults all meet a 4K entry. */
+static void sim_table(json_t *report)
+{
+	const json_t *cell, *v;
+	json_t *table;
+	size_t i, k;
+
+	if (!any_group(report, "sim", "hold share threads open"))
+		return;
+	table = results_table(report, "sim", "Simulated: 64 CPUs, medians of the seeds",
+		"cell|protocol|faults/s|2M fault, p50 us|p99 us|4K fault, p99 us|2M waits for 4K"
+		"|useful|misdirected|lost|share of fault time, %");
+	json_array_foreach(LOOP cells_of(report), i, cell) {
+		if (!is_group(cell, "sim", "hold share threads open"))
+			continue;
+		json_array_foreach(json_object_get(cell, "variants"), k, v)
+			results_row(table, json_pack("[o,s,f,f,f,f,f,f,f,f,f]",
+				cell_label(cell), cell_string(v, "name"),
+				variant_spread(v, "rate").median,
+				variant_spread(v, "large.p50").median / 1e3,
+				variant_spread(v, "large.p99").median / 1e3,
+				variant_spread(v, "small.p99").median / 1e3,
+				variant_sum(v, "counters.stalls.pmd_on_pte.n"),
+				variant_sum(v, "counters.useful_waits"),
+				variant_sum(v, "counters.wakes.misdirected"),
+				variant_sum(v, "counters.lost_wakeups"),
+				variant_spread(v, "fault_share").median * 100));
+	}
+}
+
+/* Does the simulator say what was measured? Within 20 %, or not. */
+static void validation_table(json_t *report)
+{
+	static const char *const figures[] = { "large_shared.p50", "large_shared.p99" };
+	const json_t *sim, *live, *v;
+	json_t *table;
+	size_t i, k, f;
+
+	if (!any_group(report, "sim", "validation"))
+		return;
+	table = results_table(report, "validation", "The simulator against the live runs: a 2M "
+		"fault that meets a locked 4K entry", "hold|protocol|figure|live, us"
+		"|simulated, us|simulated/live|within 20 %");
+	json_array_foreach(LOOP cells_of(report), i, sim) {
+		if (!is_group(sim, "sim", "validation"))
+			continue;
+		live = cell_find(cells_of(report), "live", "hold", cell_string(sim, "name"));
+		json_array_foreach(json_object_get(sim, "variants"), k, v)
+			for (f = 0; f < 2; f++) {
+				double s = variant_spread(v, figures[f]).median;
+				struct spread l = variant_spread(cell_variant(live,
+					cell_string(v, "name")), figures[f]);
+				double r = l.median ? s / l.median : 0;
+
+				results_row(table, json_pack("[s,s,s,o,f,f,b]",
+					cell_string(sim, "name"), cell_string(v, "name"),
+					strchr(figures[f], '.') + 1, in_us(l), s / 1e3, r,
+					r >= 0.8 && r <= 1.2));
+			}
+	}
+}
+
 static void plots(json_t *report, const char *driver, const char *where)
 {
 	char name[64], title[200];
@@ -269,6 +331,14 @@ void verdict_tables(json_t *report)
 		      "4K faults alone: faults a second, ratios (95 % intervals)", "rate",
 		      "pages");
 	pages_table(report);
+	factors_table(report, "sim", "sim-rate-factors",
+		      "Simulated: faults a second, ratios (95 % intervals over seeds)", "rate",
+		      "hold share threads open");
+	factors_table(report, "sim", "sim-stall-factors",
+		      "Simulated: p99 of faults that try 2M, ratios (95 % intervals over seeds)",
+		      "large.p99", "hold share threads open");
+	sim_table(report);
+	validation_table(report);
 	cdf_plot(report);
 	plots(report, "live", "");
 	plots(report, "sim", ", simulated");
