@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,15 +34,20 @@ struct toucher {
 	int cpus[MAX_THREADS];	/* thread i is pinned to cpus[i % nr_cpus] */
 	unsigned int nr_cpus;	/* 0: nobody is pinned */
 	pid_t server;		/* its CPU time is charged; 0: none */
-	bool nohuge;
+	bool nohuge, read, anon;
+	bool random;
+	uint64_t seed;
+	enum kind how;		/* who resolves; NATIVE: the kernel, or udaxd */
+	unsigned int around;	/* of a resolve of our own */
 
-	int fd, uffd;
+	int fd;
 	char *map;
 	clockid_t server_clock;
 	uint32_t stamp;		/* what this round stores */
 	double ns_per_tick;
 	pthread_barrier_t barrier;
 	uint64_t *samples;	/* one a touch; threads own disjoint parts */
+	uint32_t *order;	/* of the units */
 };
 
 struct touch_thread {
@@ -53,6 +57,7 @@ struct touch_thread {
 	uint64_t first, nr;	/* units */
 	uint64_t *samples;
 	uint64_t start, end;	/* ns */
+	uint32_t sum;		/* of what was read */
 };
 
 #if defined(__x86_64__)
@@ -93,6 +98,7 @@ static void *touch_units(void *arg)
 {
 	struct touch_thread *tt = arg;
 	struct toucher *t = tt->t;
+	const uint32_t *order = t->order + tt->first;
 	uint64_t i, begin;
 
 	if (t->nr_cpus && pin_to(t->cpus[tt->nr_thread % t->nr_cpus]))
@@ -103,10 +109,13 @@ static void *touch_units(void *arg)
 	tt->start = clock_ns(CLOCK_MONOTONIC);
 	for (i = 0; i < tt->nr; i++) {
 		volatile uint32_t *p = (volatile uint32_t *)
-			(t->map + (tt->first + i) * t->unit);
+			(t->map + order[i] * t->unit);
 
 		begin = ticks_start();
-		*p = t->stamp;
+		if (t->read)
+			tt->sum += *p;
+		else
+			*p = t->stamp;
 		tt->samples[i] = ticks_end() - begin;
 	}
 	tt->end = clock_ns(CLOCK_MONOTONIC);
@@ -152,18 +161,22 @@ static int touch_pass(struct toucher *t, struct touch_round *r, uint64_t *sample
 	return 0;
 }
 
-/* What the file holds must be what was stored through the mapping. */
+/* What the mapping holds must be what was stored, and what the file holds. */
 static uint64_t count_wrong(const struct toucher *t)
 {
 	uint64_t units = t->size / t->unit, i, wrong = 0;
 	uint64_t step = units > CHECKED_UNITS ? units / CHECKED_UNITS : 1;
 
 	for (i = 0; i < units; i += step) {
-		uint32_t word = ~t->stamp;
+		uint32_t here = *(volatile uint32_t *)(t->map + i * t->unit);
+		uint32_t word = ~here;
 
-		if (pread(t->fd, &word, sizeof(word), i * t->unit) !=
-		    sizeof(word) || word != t->stamp)
-			wrong++;
+		if (t->anon)
+			word = here;
+		else if (pread(t->fd, &word, sizeof(word), i * t->unit) !=
+			 sizeof(word))
+			word = ~here;
+		wrong += word != here || (!t->read && here != t->stamp);
 	}
 	return wrong;
 }
@@ -217,28 +230,6 @@ static int run_round(struct toucher *t, struct touch_round *r)
 	return 0;
 }
 
-/* A userfaultfd of our own on the mapping, handed to the server. 0 or -errno. */
-static int arm_raw(struct toucher *t)
-{
-	struct uffdio_api api = {
-		.api = UFFD_API,
-		.features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM,
-	};
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)t->map, .len = t->size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
-	};
-	struct serve_hello hello = { .pid = getpid() };
-
-	t->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (t->uffd < 0)
-		return -errno;
-	if (ioctl(t->uffd, UFFDIO_API, &api) ||
-	    ioctl(t->uffd, UFFDIO_REGISTER, &reg))
-		return -errno;
-	return send_fd(t->uffd_sock, &hello, sizeof(hello), t->uffd);
-}
-
 /* Mappings that are there to be many; never touched. 0 or -errno. */
 static int map_more(const struct toucher *t)
 {
@@ -249,6 +240,58 @@ static int map_more(const struct toucher *t)
 			 t->fd, i % units * t->unit) == MAP_FAILED)
 			return -errno;
 	return 0;
+}
+
+/* Each thread's part in an order of its own; random ones are of the seed. */
+static int make_order(struct toucher *t)
+{
+	uint64_t units = t->size / t->unit, i, k;
+	struct rng rng = rng_seed(t->seed, 0);
+	unsigned int n;
+
+	t->order = calloc(units, sizeof(*t->order));
+	if (!t->order)
+		return -ENOMEM;
+	for (i = 0; i < units; i++)
+		t->order[i] = i;
+	for (n = 0; t->random && n < t->threads; n++) {
+		uint64_t first = units * n / t->threads;
+
+		for (i = units * (n + 1) / t->threads - 1; i > first; i--) {
+			uint32_t unit = t->order[i];
+
+			k = first + rng_below(&rng, i - first + 1);
+			t->order[i] = t->order[k];
+			t->order[k] = unit;
+		}
+	}
+	return 0;
+}
+
+static int map_file(struct toucher *t)
+{
+	t->fd = open(t->path, O_RDWR | O_CLOEXEC);
+	if (t->fd < 0)
+		return -errno;
+	t->map = t->anon ? mmap(NULL, t->size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) :
+			   map_aligned(t->fd, t->size);
+	if (t->map == MAP_FAILED ||
+	    (t->nohuge && madvise(t->map, t->size, MADV_NOHUGEPAGE)))
+		return -errno;
+	return map_more(t);
+}
+
+static int arm(struct toucher *t)
+{
+	struct server like = {
+		.unit = t->unit, .around = t->around, .anon = t->anon,
+	};
+
+	if (t->how == NATIVE)
+		return 0;
+	return floor_arm(&like, t->how, t->map, t->size, t->uffd_sock,
+			 t->nr_cpus ? t->cpus[0] : -1);
 }
 
 static int set_up(struct toucher *t, struct touch_hello *hello)
@@ -263,22 +306,13 @@ static int set_up(struct toucher *t, struct touch_hello *hello)
 	calibrate(t);
 	pthread_barrier_init(&t->barrier, NULL, t->threads);
 	t->samples = calloc(units * t->passes, sizeof(*t->samples));
-	if (!t->samples)
+	if (!t->samples || make_order(t))
 		return -ENOMEM;
-	t->fd = open(t->path, O_RDWR | O_CLOEXEC);
-	if (t->fd < 0)
-		return -errno;
 	start = clock_ns(CLOCK_MONOTONIC);
-	t->map = map_aligned(t->fd, t->size);
-	if (t->map == MAP_FAILED ||
-	    (t->nohuge && madvise(t->map, t->size, MADV_NOHUGEPAGE)))
-		return -errno;
-	ret = map_more(t);
-	if (ret)
-		return ret;
+	ret = map_file(t);
 	hello->map_ns = clock_ns(CLOCK_MONOTONIC) - start;
-	if (t->uffd_sock >= 0)
-		ret = arm_raw(t);
+	if (!ret)
+		ret = arm(t);
 	mapping_state(t, &hello->armed);
 	return ret;
 }
@@ -286,12 +320,17 @@ static int set_up(struct toucher *t, struct touch_hello *hello)
 static int parse_touch(struct toucher *t, int argc, char **argv)
 {
 	static const struct option longopts[] = {
+		{ "anon", no_argument, NULL, 'a' },
+		{ "around", required_argument, NULL, 'n' },
 		{ "ctl", required_argument, NULL, 'c' },
 		{ "cpus", required_argument, NULL, 'C' },
 		{ "file", required_argument, NULL, 'f' },
 		{ "maps", required_argument, NULL, 'm' },
 		{ "nohuge", no_argument, NULL, 'h' },
 		{ "passes", required_argument, NULL, 'p' },
+		{ "random", required_argument, NULL, 'R' },
+		{ "read", no_argument, NULL, 'r' },
+		{ "self", required_argument, NULL, 'S' },
 		{ "server", required_argument, NULL, 'P' },
 		{ "size", required_argument, NULL, 's' },
 		{ "threads", required_argument, NULL, 't' },
@@ -303,9 +342,19 @@ static int parse_touch(struct toucher *t, int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
-		if (c != 'C' && c != 'f' && c != 'h' && (!optarg || parse_size(optarg, &n)))
+		if (!strchr("aCfhrS", c) && (!optarg || parse_size(optarg, &n)))
 			return -EINVAL;
 		switch (c) {
+		case 'a': t->anon = true; break;
+		case 'n': t->around = n; break;
+		case 'r': t->read = true; break;
+		case 'R':
+			t->random = true;
+			t->seed = n;
+			break;
+		case 'S':
+			t->how = strcmp(optarg, "sigbus") ? THREAD : SIGBUS_SELF;
+			break;
 		case 'c': t->ctl = n; break;
 		case 'C':
 			if (parse_cpus(optarg, t->cpus, MAX_THREADS, &t->nr_cpus))
@@ -318,7 +367,10 @@ static int parse_touch(struct toucher *t, int argc, char **argv)
 		case 'P': t->server = n; break;
 		case 's': t->size = n; break;
 		case 't': t->threads = n; break;
-		case 'U': t->uffd_sock = n; break;
+		case 'U':
+			t->uffd_sock = n;
+			t->how = RAW;
+			break;
 		case 'u': t->unit = n; break;
 		default: return -EINVAL;
 		}
@@ -332,7 +384,7 @@ static int parse_touch(struct toucher *t, int argc, char **argv)
 int touch_main(int argc, char **argv)
 {
 	struct toucher t = {
-		.passes = 1, .maps = 1, .threads = 1, .ctl = -1,
+		.passes = 1, .maps = 1, .threads = 1, .around = 1, .ctl = -1,
 		.uffd_sock = -1,
 	};
 	struct touch_hello hello = { 0 };

@@ -201,7 +201,7 @@ void results_print_table(const json_t *table, FILE *out)
 }
 
 /* A sentence in lines of at most 78 columns. */
-static void print_wrapped(const char *text, FILE *out)
+void results_print_sentence(const char *text, FILE *out)
 {
 	int column = 0, len;
 
@@ -229,7 +229,7 @@ static void print_sentences(const json_t *report, const char *where,
 		return;
 	fprintf(out, "%s\n", title);
 	json_array_foreach(a, i, text)
-		print_wrapped(json_string_value(text), out);
+		results_print_sentence(json_string_value(text), out);
 }
 
 void results_print_rule(const json_t *report, FILE *out)

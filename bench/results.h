@@ -50,6 +50,8 @@ double results_number(const json_t *cell, double none);
 void results_print_table(const json_t *table, FILE *out);
 /* Every table, then how to read it and what not to conclude. */
 void results_print(const json_t *report, FILE *out);
+/* One sentence, wrapped. */
+void results_print_sentence(const char *text, FILE *out);
 /* "answer", at the end. */
 void results_print_answer(const json_t *report, FILE *out);
 /* "rule", as a run prints it before it begins. */

@@ -30,7 +30,8 @@ expect_status $is 77
 test -s "$scratch/err" || fail "no reason"
 
 requires_uffd
-status_of run floor --repeat 1 --dir "$scratch" --json "$scratch/floor.json"
+status_of run floor --repeat 1 --quick --dir "$scratch" \
+	--only 4k,4k-read,4k-random,around,2m,procs-4 --json "$scratch/floor.json"
 test $is = 77 && skip "$(cat "$scratch/err")"
 cat "$scratch/out"
 expect_status $is 0
@@ -47,16 +48,20 @@ expect_status $is 0
 	assert idle["command"] == "udax-bench run idle --seed 7 --repeat 1"
 	assert floor["host"]["kernel"] and floor["host"]["command"][1] == "run"
 	groups = {g["name"]: g for g in floor["groups"]}
-	assert {"4k", "2m"} <= set(groups)
+	assert len(groups) == 6 and {"4k", "2m", "around"} <= set(groups)
 	for group in groups.values():
 	    names = [v["name"] for v in group["variants"]]
-	    assert "native" in names and "udax" in names, names
+	    assert "native" in names, names
+	    assert any(name.startswith("udax") for name in names), names
 	    for variant in group["variants"]:
 	        assert len(variant["rounds"]) == 1
 	        assert variant["rounds"][0]["touches"] > 0
 	        assert variant["rounds"][0]["ns"] > 0
 	udax = [v for v in groups["2m"]["variants"] if v["name"] == "udax"][0]
 	assert udax["rounds"][0]["huge_bytes"] > 0
+	assert udax["daemon_private_kb"] > 0
+	assert {"floor-4k", "floor-4k-ratios"} <= {t["name"] for t in floor["tables"]}
+	assert floor["read"] and floor["not"]
 	assert idle["seconds"][0]["cpu_ns"] >= 0
 EOF2
 	fail "the reports: see above"
