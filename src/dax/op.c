@@ -40,7 +40,14 @@ static void op_init(struct dax_op *op, enum dax_op_kind kind,
 		    struct dax_mapping *mapping, uint64_t index,
 		    unsigned int order, enum dax_step step)
 {
-	memset(op, 0, sizeof(*op));
+	size_t size = sizeof(*op);
+
+	/*
+	 * A size that the compiler does not know: it calls the C library, whose
+	 * vector stores take a third of the time of the `rep stos` it would use.
+	 */
+	__asm__("" : "+r"(size));
+	memset(op, 0, size);
 	op->kind = kind;
 	op->mapping = mapping;
 	op->order = order;
