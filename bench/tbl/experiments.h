@@ -13,4 +13,6 @@ X(e6, e6_run, "the price of waking all at an invalidation (6370 against 513), si
 X(e7, e7_run, "how many wait queues: waiters scanned a wake, simulated")
 X(e8, e8_run, "what a 2M attempt costs that ends in a fragmented extent")
 X(e9, e9_run, "mmap() and munmap() beside faults that keep the mmap lock, or drop it")
+X(model, model_run, "what the protocol costs by itself: locks, lookups, wakes, memory")
+X(programs, programs_run, "run time of programs of others, native and on emulated DAX")
 X(idle, idle_run, "CPU time of a daemon with 1000 mappings and no faults")
