@@ -56,7 +56,8 @@ enum dax_verb {
 	DAX_FLUSH,	/* write ask.start, ask.nr back to the medium: ans.error */
 	DAX_SPLIT_PMD,	/* drop the huge translation at the faulting address, if any */
 	DAX_COPY,	/* private copy of the page (cow), of zeros if ask.map is
-			   DAX_MAP_PTE_ZERO: ans.error */
+			   DAX_MAP_PTE_ZERO: ans.error; -EEXIST: the page was
+			   mapped meanwhile, the CPU retries */
 	DAX_FSYNC,	/* MAP_SYNC: make the metadata durable: ans.error */
 	DAX_PAGE_BUSY,	/* is a page of ask.start, ask.nr pinned: ans.busy */
 	DAX_MAP,	/* install ask.map, ask.write: ans.error. -ENOMEM, -ENOSPC:

@@ -202,10 +202,16 @@ enum dax_verb step_iomapped(struct dax_op *op)
 	return fault_insert(op, dax_make_entry(iomap->pfn, flags));
 }
 
+/* Kernel: finish_fault() installs nothing where something is already. */
 enum dax_verb step_copied(struct dax_op *op)
 {
-	return fault_unlock(op, op->ans.error ? fault_of_error(op->ans.error) :
-			    DAX_FAULT_DONE_COW, DAX_FALLBACK_NONE);
+	unsigned int result = DAX_FAULT_DONE_COW;
+
+	if (op->ans.error == -EEXIST)
+		result = DAX_FAULT_NOPAGE;
+	else if (op->ans.error)
+		result = fault_of_error(op->ans.error);
+	return fault_unlock(op, result, DAX_FALLBACK_NONE);
 }
 
 /* Newly allocated blocks make the fault a major one; of page faults only. */
@@ -237,6 +243,10 @@ enum dax_verb step_insert(struct dax_op *op)
 
 enum dax_verb step_mapped(struct dax_op *op)
 {
+	if (op->ans.error == -EEXIST && op->ask.map == DAX_MAP_PMD_ZERO &&
+	    op->mapping->proto->zero_pmd_falls_back)
+		return fault_unlock(op, DAX_FAULT_FALLBACK,
+				    DAX_FALLBACK_EXTENT);
 	op->result = fault_major(op, fault_of_map(op->ans.error));
 	return dax_unlock_entry(op);
 }

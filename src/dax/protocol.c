@@ -26,6 +26,7 @@ static const struct dax_protocol protocols[] = {
 		.inval_wake = WAKE_ALL,
 		.scan_wait = SCAN_NEXT,
 		.dirty_on_read = true,
+		.zero_pmd_falls_back = true,
 	}, {
 		.name = "6370",
 		.kernels = "5.4 to 5.12",

@@ -53,6 +53,8 @@ struct dax_protocol {
 	enum dax_wake_mode inval_wake;
 	enum dax_scan_wait scan_wait;
 	bool dirty_on_read;	/* read faults dirty the entry too, up to 6.11 */
+	bool zero_pmd_falls_back;	/* a 2M zero page that finds a huge pmd
+					   there already: FALLBACK, up to 6.17 */
 	/*
 	 * A read fault replaces its empty entry by a zero page, which has a lock,
 	 * and a queue, of its own; and whom that replacement wakes.
