@@ -203,6 +203,8 @@ bool fault_next(struct exec *x, struct task *t)
 			/* The kernel's own, once it is mapped. */
 			install_refill(x, t);
 			return false;
+		case MM_FAULT_RETRY:	/* there is one lock for both */
+			break;
 		case MM_FAULT_DONE:
 			finish(x, t);
 			return false;

@@ -77,7 +77,7 @@ static enum mm_fault_verb retry(struct mm_fault *f)
 {
 	f->vma_lock = false;
 	f->step = STEP_START;
-	return mm_fault_pmd(f);
+	return MM_FAULT_RETRY;
 }
 
 /* A file fault at 4K; it may be that the lock held is not enough. */

@@ -36,6 +36,7 @@ enum mm_fault_verb {
 	MM_FAULT_ATTEMPT,	/* run a fault of @order with @flags */
 	MM_FAULT_DROP_PMD,	/* zap the huge pmd at the address */
 	MM_FAULT_COPY,		/* make the pte a private writable copy */
+	MM_FAULT_RETRY,		/* take mmap_lock in place of the VMA's lock */
 	MM_FAULT_DONE,		/* @result stands; the access is tried again */
 };
 

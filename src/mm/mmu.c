@@ -162,11 +162,11 @@ void mm_get_slot(struct mm *mm, uint64_t addr, struct mm_slot *slot)
 	memset(slot, 0, sizeof(*slot));
 	slot->pmd = pmd ? pmd->slot : DAX_PT_NONE;
 	if (pte) {
-		slot->present = pte->kind != PTE_NONE;
+		slot->present = pte->kind != PTE_NONE && !pte->hidden;
 		slot->write = pte->write;
 		slot->anon = pte->kind == PTE_ANON;
 	} else if (pmd) {
-		slot->present = true;
+		slot->present = !pmd->hidden;
 		slot->write = pmd->write;
 	}
 }
@@ -282,10 +282,8 @@ void mm_wrprotect(struct mm *mm, uint64_t start, uint64_t end)
 	}
 }
 
-/* Pages [start, start + nr) in @vma, as addresses; false when none is. */
-static bool file_range(const struct vma *vma, const struct simfs_file *file,
-		       uint64_t start, uint64_t nr, uint64_t *from,
-		       uint64_t *to)
+bool mm_file_range(const struct vma *vma, const struct simfs_file *file,
+		   uint64_t start, uint64_t nr, uint64_t *from, uint64_t *to)
 {
 	uint64_t last = nr <= UINT64_MAX - start ? start + nr : UINT64_MAX;
 	uint64_t end = vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT);
@@ -306,7 +304,7 @@ void mm_zap_file(struct mm *mm, const struct simfs_file *file, uint64_t start,
 	unsigned int i;
 
 	for (i = 0; i < mm->nr_vmas; i++)
-		if (file_range(&mm->vmas[i], file, start, nr, &from, &to))
+		if (mm_file_range(&mm->vmas[i], file, start, nr, &from, &to))
 			mm_zap(mm, from, to, cows);
 }
 
@@ -317,7 +315,7 @@ void mm_wrprotect_file(struct mm *mm, const struct simfs_file *file,
 	unsigned int i;
 
 	for (i = 0; i < mm->nr_vmas; i++)
-		if (file_range(&mm->vmas[i], file, start, nr, &from, &to))
+		if (mm_file_range(&mm->vmas[i], file, start, nr, &from, &to))
 			mm_wrprotect(mm, from, to);
 }
 

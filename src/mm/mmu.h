@@ -49,6 +49,7 @@ enum pte_kind { PTE_NONE, PTE_FILE, PTE_ZERO, PTE_ANON };
 struct pte {
 	enum pte_kind kind;
 	bool write, dirty;
+	bool hidden;			/* see mm_hide() */
 	bool exclusive;			/* PTE_ANON: no other process has it */
 	struct anon_page *anon;		/* PTE_ANON: a reference */
 };
@@ -56,7 +57,7 @@ struct pte {
 struct pmd {
 	uint64_t addr;			/* of the window, 2M aligned */
 	enum dax_pt_slot slot;
-	bool write, dirty, zero;	/* DAX_PT_HUGE */
+	bool write, dirty, zero, hidden;	/* DAX_PT_HUGE */
 	struct pte *ptes;		/* DAX_PT_TABLE: PG_PMD_NR of them */
 };
 
@@ -133,7 +134,33 @@ void mm_zap_file(struct mm *mm, const struct simfs_file *file, uint64_t start,
 void mm_wrprotect_file(struct mm *mm, const struct simfs_file *file,
 		       uint64_t start, uint64_t nr);
 
-/* For vma.c. */
+/* ------------------------- as other threads see it change (mmu_step.c) */
+
+/*
+ * The first part, from address @at on, of a slot in which pages [start, start +
+ * nr) of @file may be mapped: [*from, *to), inside one window. False: there is
+ * no more.
+ */
+bool mm_next_part(struct mm *mm, const struct simfs_file *file, uint64_t start,
+		  uint64_t nr, uint64_t at, uint64_t *from, uint64_t *to);
+/* The same for the slots of a range of addresses. */
+bool mm_next_slot(struct mm *mm, uint64_t at, uint64_t end, uint64_t *from,
+		  uint64_t *to);
+/*
+ * The kernel changes an entry by clearing it first: the CPU finds nothing there
+ * meanwhile. What is in the range, with @writable what is writable or dirty and
+ * the file's alone, is hidden; false when that is nothing. The caller keeps
+ * others from changing it until it is shown again.
+ */
+bool mm_hide(struct mm *mm, uint64_t from, uint64_t to, bool writable);
+void mm_show(struct mm *mm, uint64_t from, uint64_t to);
+/* Frees the table of @addr's window if nothing is in it. */
+void mm_free_empty_table(struct mm *mm, uint64_t addr);
+
+/* For vma.c and mmu_step.c. */
+/* Pages [start, start + nr) in @vma, as addresses; false when none is. */
+bool mm_file_range(const struct vma *vma, const struct simfs_file *file,
+		   uint64_t start, uint64_t nr, uint64_t *from, uint64_t *to);
 /* Drops the huge pmd that reaches across @addr, if one does. */
 void mm_split_pmd(struct mm *mm, uint64_t addr);
 /* New protection of @vma, all of whose huge pmds lie inside it. */

@@ -346,7 +346,7 @@ static void put_event(FILE *out, struct piece line)
 		if (begins(word, "lk="))
 			continue;
 		fputc(' ', out);
-		put(out, word);
+		put_without(out, word, ".offcolour");
 	}
 	fputs(slept ? " WAITED\n" : "\n", out);
 }

@@ -6,7 +6,7 @@
  *	# race NAME fs FS kernel K runs N distinct N faults-that-waited N
  *	outcome xCOUNT
  *	  WHO: p PLACE user|kernel r|w np|prot		as in the log (log.h);
- *	  WHO: f PLACE ... res=FLAGS [WAITED]		without lk= and ev=
+ *	  WHO: f PLACE ... res=FLAGS [WAITED]		without lk=, ev=, .offcolour
  *	  = OPERATION -> RESULT
  *
  * Lines of one thread stand together, in their order; threads by number, main

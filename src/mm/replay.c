@@ -93,32 +93,55 @@ static void file_free(struct replay *r, struct replay_file *file)
 	free(file);
 }
 
+void replay_init(struct replay *r, const struct script *script,
+		 const struct replay_options *o,
+		 const struct replay_driver *driver, void *arg)
+{
+	memset(r, 0, sizeof(*r));
+	r->o = o;
+	r->driver = driver;
+	r->arg = arg;
+	r->script = script;
+	log_init(&r->log, o->out);
+	simfs_init(&r->fs, &o->variant->simfs);
+	mm_init(&r->mm, &o->variant->mm);
+	r->mm.split = driver->split;
+	r->mm.arg = r;
+}
+
+void replay_run(struct replay *r)
+{
+	const struct mm_variant *v = r->o->variant;
+	unsigned int i;
+
+	log_header(&r->log, v->kernel, v->fs, r->o->scenario);
+	for (i = 0; i < r->script->nr && !r->error; i++) {
+		r->op = &r->script->ops[i];
+		run_op(r);
+	}
+}
+
+void replay_exit(struct replay *r)
+{
+	struct replay_file *file;
+
+	mm_exit(&r->mm);
+	while ((file = r->files)) {
+		r->files = file->next;
+		file_free(r, file);
+	}
+}
+
 int replay_script(const struct script *script, const struct replay_options *o,
 		  const struct replay_driver *driver, void *arg, char *msg,
 		  size_t len)
 {
-	struct replay r = {
-		.o = o, .driver = driver, .arg = arg, .script = script,
-	};
-	struct replay_file *file;
-	unsigned int i;
+	struct replay r;
 
-	log_init(&r.log, o->out);
-	simfs_init(&r.fs, &o->variant->simfs);
-	mm_init(&r.mm, &o->variant->mm);
-	r.mm.split = driver->split;
-	r.mm.arg = &r;
-	log_header(&r.log, o->variant->kernel, o->variant->fs, o->scenario);
-	for (i = 0; i < script->nr && !r.error; i++) {
-		r.op = &script->ops[i];
-		run_op(&r);
-	}
+	replay_init(&r, script, o, driver, arg);
+	replay_run(&r);
 	if (r.error)
 		snprintf(msg, len, "line %u: %s", r.op->line, r.why);
-	mm_exit(&r.mm);
-	while ((file = r.files)) {
-		r.files = file->next;
-		file_free(&r, file);
-	}
+	replay_exit(&r);
 	return r.error;
 }

@@ -148,6 +148,14 @@ int replay_script(const struct script *script, const struct replay_options *o,
 		  const struct replay_driver *driver, void *arg, char *msg,
 		  size_t len);
 
+/* The same in parts, for a driver that may give up in the middle. */
+void replay_init(struct replay *r, const struct script *script,
+		 const struct replay_options *o,
+		 const struct replay_driver *driver, void *arg);
+void replay_run(struct replay *r);
+/* No operation runs any more, or will. */
+void replay_exit(struct replay *r);
+
 /* Notes that the run cannot go on; returns @error. */
 int replay_fail(struct replay *r, int error, const char *why);
 /* Which mapping @addr belongs to, by its slot. */

@@ -30,9 +30,8 @@ int model_create(struct replay *r, struct replay_file *file)
 		free(mf);
 		return -ENOMEM;
 	}
-	dax_mapping_init(&mf->mapping,
-			 dax_protocol_find(r->o->variant->protocol), &m->waits,
-			 mf->table, FIRST_TABLE);
+	dax_mapping_init(&mf->mapping, m->protocol, &m->waits, mf->table,
+			 FIRST_TABLE);
 	mf->mapping.i_size = file->fs.size;
 	file->driver = mf;
 	return 0;
@@ -63,14 +62,28 @@ static int grow_table(struct model_file *mf)
 
 /* --------------------------------------------------------------- answers */
 
+/* A slot after the other, VMA by VMA: others may come between. */
+static void zap(struct replay *r, struct mm *mm, struct replay_file *file,
+		uint64_t start, uint64_t nr, bool cows)
+{
+	uint64_t from, to = 0;
+
+	model_point(r);
+	while (mm_next_part(mm, &file->fs, start, nr, to, &from, &to)) {
+		model_wait_ptl(r);
+		mm_zap(mm, from, to, cows);
+		model_point(r);
+	}
+}
+
 void model_unmap(struct replay *r, struct replay_file *file, uint64_t start,
 		 uint64_t nr, bool cows)
 {
 	struct model *m = r->arg;
 
-	mm_zap_file(&r->mm, &file->fs, start, nr, cows);
+	zap(r, &r->mm, file, start, nr, cows);
 	if (m->child)
-		mm_zap_file(m->child, &file->fs, start, nr, cows);
+		zap(r, m->child, file, start, nr, cows);
 }
 
 static void do_unmap(struct replay *r, struct replay_file *file,
@@ -82,15 +95,65 @@ static void do_unmap(struct replay *r, struct replay_file *file,
 	model_unmap(r, file, start, nr, cows);
 }
 
+/* As zap(). An entry is gone for the CPU until its new value is there. */
+static void wrprotect(struct replay *r, struct mm *mm, struct replay_file *file,
+		      const struct dax_op *op)
+{
+	struct model *m = r->arg;
+	uint64_t from, to = 0;
+
+	model_point(r);
+	while (mm_next_part(mm, &file->fs, op->ask.start, op->ask.nr, to, &from,
+			    &to)) {
+		model_lock(r, &m->ptl, true);
+		if (mm_hide(mm, from, to, true))
+			model_point(r);
+		mm_wrprotect(mm, from, to);
+		mm_show(mm, from, to);
+		model_unlock(&m->ptl);
+		model_point(r);
+	}
+}
+
 static void do_wrprotect(struct replay *r, struct replay_file *file,
 			 const struct dax_op *op)
 {
 	struct model *m = r->arg;
 
-	mm_wrprotect_file(&r->mm, &file->fs, op->ask.start, op->ask.nr);
+	wrprotect(r, &r->mm, file, op);
 	if (m->child)
-		mm_wrprotect_file(m->child, &file->fs, op->ask.start,
-				  op->ask.nr);
+		wrprotect(r, m->child, file, op);
+}
+
+/*
+ * insert_pmd(): what is there already stays, and may become writable if it maps
+ * the same. -EEXIST: something was there.
+ */
+static int install_pmd(struct mm *mm, uint64_t addr, bool zero, bool write)
+{
+	struct pmd *pmd = mm_find_pmd(mm, addr);
+
+	if (!pmd)
+		return mm_set_pmd(mm, addr, zero, write);
+	if (write && pmd->slot == DAX_PT_HUGE && pmd->zero == zero)
+		pmd->write = pmd->dirty = true;
+	return -EEXIST;
+}
+
+/* The same for insert_page_into_pte_locked(). */
+static int install_pte(struct mm *mm, uint64_t addr, bool zero, bool write)
+{
+	enum pte_kind kind = zero ? PTE_ZERO : PTE_FILE;
+	struct pmd *pmd = mm_find_pmd(mm, addr);
+	struct pte *pte = mm_find_pte(mm, addr);
+
+	if (pmd && pmd->slot == DAX_PT_HUGE)
+		return -EEXIST;
+	if (!pte || pte->kind == PTE_NONE)
+		return mm_set_pte(mm, addr, kind, write);
+	if (write && pte->kind == kind)
+		pte->write = pte->dirty = true;
+	return -EEXIST;
 }
 
 static int do_map(struct replay *r, const struct dax_op *op, struct mm *mm,
@@ -101,55 +164,108 @@ static int do_map(struct replay *r, const struct dax_op *op, struct mm *mm,
 	/* maybe_mkwrite(): only where the VMA allows it. */
 	bool write = op->ask.write && vma->flags & VMA_WRITE;
 
+	model_point(r);
+	model_wait_ptl(r);
 	log_event(&r->log, "install-%s(%s)", op->order ? "pmd" : "pte",
 		  write ? "w" : "r");
 	if (op->order)
-		return mm_set_pmd(mm, addr, zero, write);
-	return mm_set_pte(mm, addr, zero ? PTE_ZERO : PTE_FILE, write);
+		return install_pmd(mm, addr, zero, write);
+	return install_pte(mm, addr, zero, write);
 }
 
-static int do_copy(const struct dax_op *op, struct replay_file *file,
-		   struct mm *mm, const struct vma *vma, uint64_t addr)
+/* Copy, then finish_fault(): not where something has been mapped meanwhile. */
+static int do_copy(struct replay *r, const struct dax_op *op,
+		   struct replay_file *file, struct mm *mm,
+		   const struct vma *vma, uint64_t addr)
 {
-	uint8_t bytes[DAX_PAGE_SIZE];
+	uint8_t bytes[DAX_PAGE_SIZE] = { 0 };
+	struct mm_slot slot;
 
-	if (op->ask.map == DAX_MAP_PTE_ZERO)
-		return mm_set_anon(mm, vma, addr, NULL);
-	simfs_read(&file->fs, op->pgoff << PAGE_SHIFT, bytes, sizeof(bytes));
+	model_point(r);
+	if (op->ask.map != DAX_MAP_PTE_ZERO)
+		simfs_read(&file->fs, op->pgoff << PAGE_SHIFT, bytes,
+			   sizeof(bytes));
+	model_saw(r, bytes, sizeof(bytes));
+	model_point(r);
+	model_wait_ptl(r);
+	mm_get_slot(mm, addr, &slot);
+	if (slot.present)
+		return -EEXIST;
 	return mm_set_anon(mm, vma, addr, bytes);
 }
 
-static void do_split(struct replay *r, struct mm *mm, uint64_t addr)
+void model_drop_pmd(struct replay *r, struct mm *mm, uint64_t addr)
 {
 	struct pmd *pmd = mm_find_pmd(mm, addr);
 
+	/* Whoever falls back had none, and gets none. */
+	if (!(pmd && pmd->slot == DAX_PT_HUGE) &&
+	    model_calm(r, mm_find_vma(mm, addr)))
+		return;
+	model_point(r);
+	model_wait_ptl(r);
+	pmd = mm_find_pmd(mm, addr);
 	if (!pmd || pmd->slot != DAX_PT_HUGE)
 		return;
 	model_split(r, addr);
 	mm_drop_pmd(mm, addr);
 }
 
-/* Does what @verb asks for; true when the operation is over. */
-static bool answer(struct replay *r, struct replay_file *file,
-		   struct dax_op *op, enum dax_verb verb, struct mm *mm,
-		   const struct vma *vma, uint64_t addr)
+/*
+ * While an entry is held and all is calm: what the file system says of its pages
+ * does not change any more, whoever asks. Where short neighbours of what is
+ * written become written, it may.
+ */
+static bool stable(struct replay *r, const struct vma *vma)
 {
+	return model_calm(r, vma) && !r->o->variant->simfs.split_zeroes;
+}
+
+/*
+ * Does what @verb asks for. Each answer is a step of its own, after a point; so
+ * is the section that follows, but where nobody can notice it: then *@quiet.
+ */
+static void answer(struct replay *r, struct replay_file *file,
+		   struct dax_op *op, enum dax_verb verb, struct mm *mm,
+		   const struct vma *vma, uint64_t addr, bool *quiet)
+{
+	struct model *m = r->arg;
 	struct mm_slot slot;
 
 	op->ans.error = 0;
 	switch (verb) {
 	case DAX_MORE:
-	case DAX_FSLOCK:	/* nobody else runs */
+		/* Unlocked, and nobody is there for the wake that follows. */
+		*quiet = op->kind == DAX_OP_FAULT && model_calm(r, vma) &&
+			 list_empty(&op->mapping->sleepers) &&
+			 m->sched->alone(r);
+		break;
+	case DAX_FSLOCK:	/* its driver has it, and holds it longer */
 	case DAX_FSUNLOCK:
+	case DAX_DONE:
 		break;
 	case DAX_PARK:
-		replay_fail(r, -EDEADLK, "a sleeper that nobody would wake");
-		return true;
+		log_event(&r->log, "wait");
+		if (m->sched)
+			m->sched->park(r, op);
+		else
+			replay_fail(r, -EDEADLK,
+				    "a sleeper that nobody would wake");
+		*quiet = true;
+		break;
 	case DAX_PT_CHECK:
+		if (!model_calm(r, vma))
+			model_point(r);
 		mm_get_slot(mm, addr, &slot);
 		op->ans.slot = slot.pmd;
+		/* If it goes on, it goes on to its next question. */
+		*quiet = slot.pmd !=
+			 (op->order ? DAX_PT_TABLE : DAX_PT_HUGE);
 		break;
 	case DAX_IOMAP:
+		*quiet = stable(r, vma);
+		if (!*quiet)
+			model_point(r);
 		simfs_iomap(&file->fs, op->ask.pos, op->ask.len, op->ask.write,
 			    &op->ans.iomap);
 		break;
@@ -161,16 +277,18 @@ static bool answer(struct replay *r, struct replay_file *file,
 		break;
 	case DAX_WRPROTECT:
 		do_wrprotect(r, file, op);
+		*quiet = true;
 		break;
 	case DAX_FLUSH:
 		log_event(&r->log, "wb-one(%" PRIu64 ",%" PRIu64 ")",
 			  op->ask.start, op->ask.nr);
 		break;
 	case DAX_SPLIT_PMD:
-		do_split(r, mm, addr);
+		model_drop_pmd(r, mm, addr);
+		*quiet = true;
 		break;
 	case DAX_COPY:
-		op->ans.error = do_copy(op, file, mm, vma, addr);
+		op->ans.error = do_copy(r, op, file, mm, vma, addr);
 		break;
 	case DAX_FSYNC:
 		replay_sync(r, file, op->ask.start,
@@ -182,28 +300,68 @@ static bool answer(struct replay *r, struct replay_file *file,
 	case DAX_MAP:
 		op->ans.error = do_map(r, op, mm, vma, addr);
 		break;
-	case DAX_DONE:
-		return true;
 	}
-	return false;
 }
 
+/*
+ * What of @op decides what it does next, and what the log will tell of it, less
+ * what it was given: that, and no more, is what is known.
+ */
+static void saw_op(struct replay *r, const struct dax_op *op,
+		   enum dax_verb verb, bool slept)
+{
+	uint64_t s[] = {
+		verb, op->step, op->xas.index, op->xas.at, op->entry,
+		op->new_entry, op->grabbed, op->inserted, op->unlocked,
+		op->result, op->reason, op->error, op->ans.slot, op->ans.error,
+		op->ans.iomap.error, op->ans.iomap.type, op->ans.iomap.flags,
+		op->ans.iomap.length, op->ans.iomap.pfn, slept,
+	};
+
+	model_recall(r);
+	model_saw(r, &s, sizeof(s));
+}
+
+static void step_woken(struct replay *r, struct dax_op *op)
+{
+	struct model *m = r->arg;
+	struct dax_waiter *w, *next;
+
+	list_for_each_safe(w, next, &op->woken, link) {
+		list_del(&w->link);
+		m->sched->woken(r, dax_waiter_op(w));
+	}
+}
+
+/* Its first step follows upon what the caller did before. */
 void model_run(struct replay *r, struct replay_file *file, struct dax_op *op,
 	       struct mm *mm, const struct vma *vma, uint64_t addr)
 {
 	struct model *m = r->arg;
 	uint64_t downgrades;
 	enum dax_verb verb;
+	bool quiet = true, slept = false;
 
+	model_mark(r);
 	op->stats = &m->stats;
+	op->flags |= DAX_FAULT_FLAG_INVAL_LOCKED;
 	do {
+		if (!quiet)
+			model_point(r);
 		downgrades = m->stats.downgrades;
 		lock_take(&op->mapping->i_pages);
 		verb = dax_op_step(op);
 		lock_release(&op->mapping->i_pages);
+		slept |= verb == DAX_PARK;
+		saw_op(r, op, verb, slept);
+		step_woken(r, op);
 		if (m->stats.downgrades > downgrades)
 			log_event(&r->log, "wakeall");
-	} while (!answer(r, file, op, verb, mm, vma, addr));
+		quiet = false;
+		answer(r, file, op, verb, mm, vma, addr, &quiet);
+		saw_op(r, op, verb, slept);
+	} while (verb != DAX_DONE && !r->error);
+	model_unmark(r);
 }
 
 /* ---------------------------------------------------------------- ranges */
@@ -213,6 +371,7 @@ static void run_range(struct replay *r, struct replay_file *file,
 {
 	struct dax_op op;
 
+	model_point(r);
 	dax_op_init_range(&op, kind, &model_file(file)->mapping, first, last);
 	model_run(r, file, &op, NULL, NULL, 0);
 }
@@ -234,8 +393,13 @@ static void write_back(struct replay *r, struct replay_file *file,
 {
 	const struct dax_table *table = &model_file(file)->mapping.table;
 	uint64_t index = 0;
+	bool dirty;
 
-	if (!dax_table_next_marked(table, &index, REPLAY_LAST, DAX_MARK_DIRTY))
+	model_point(r);
+	dirty = dax_table_next_marked(table, &index, REPLAY_LAST,
+				      DAX_MARK_DIRTY);
+	model_saw(r, &dirty, sizeof(dirty));
+	if (!dirty)
 		return;
 	range_event(r, "wb-range", first, last);
 	run_range(r, file, DAX_OP_WRITEBACK, first, last);
@@ -247,9 +411,12 @@ static void delete_each(struct replay *r, struct replay_file *file,
 {
 	const struct dax_table *table = &model_file(file)->mapping.table;
 
+	model_point(r);
 	while (first <= last && dax_table_next(table, &first, last)) {
+		model_saw(r, &first, sizeof(first));
 		log_event(&r->log, "delete(%" PRIu64 ")", first);
 		run_range(r, file, DAX_OP_DELETE, first, first);
+		model_point(r);
 	}
 }
 
@@ -264,8 +431,10 @@ void model_range(struct replay *r, struct replay_file *file,
 		delete_each(r, file, first, last);
 		break;
 	case DAX_OP_INVALIDATE:
+		model_point(r);
 		if (!model_file(file)->mapping.table.nr_entries)
 			break;
+		model_saw(r, "entries", 7);
 		run_range(r, file, kind, first, last);
 		/* Page tables once, after the entries. */
 		do_unmap(r, file, first, last - first + 1, false);

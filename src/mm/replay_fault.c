@@ -6,9 +6,6 @@
 
 #include "mm/replay_model_int.h"
 
-/* More faults than any access can need: one of them does not do its work. */
-#define MAX_FAULTS	64
-
 static uint64_t page_of(uint64_t addr)
 {
 	return addr & ~(DAX_PAGE_SIZE - 1);
@@ -71,11 +68,22 @@ void model_store(struct replay *r, struct mm *mm, uint64_t addr, uint8_t byte)
 
 /* ----------------------------------------------------------------- faults */
 
-/* The mm's own copy on write, of a present pte of a private mapping. */
+static bool same_pte(struct mm *mm, uint64_t addr, const struct pte *was)
+{
+	const struct pte *pte = mm_find_pte(mm, addr);
+
+	return pte && pte->kind == was->kind && pte->write == was->write &&
+	       pte->anon == was->anon && !pte->hidden;
+}
+
+/*
+ * The mm's own copy on write, of a present pte of a private mapping: copied
+ * first, then put in its place if nothing has happened to that.
+ */
 static void copy_private(struct replay *r, struct mm *mm, struct vma *vma,
 			 uint64_t addr)
 {
-	struct pte *pte = mm_find_pte(mm, addr);
+	struct pte *pte = mm_find_pte(mm, addr), was = *pte;
 	uint8_t bytes[DAX_PAGE_SIZE];
 
 	if (pte->kind == PTE_ANON && pte->anon->refs == 1) {
@@ -84,7 +92,10 @@ static void copy_private(struct replay *r, struct mm *mm, struct vma *vma,
 	}
 	vma->flags |= VMA_ANON;
 	model_copy_page(mm, addr, bytes);
-	if (mm_set_anon(mm, vma, addr, bytes))
+	model_saw(r, bytes, sizeof(bytes));
+	model_point(r);
+	model_wait_ptl(r);
+	if (same_pte(mm, addr, &was) && mm_set_anon(mm, vma, addr, bytes))
 		replay_fail(r, -ENOMEM, "no memory for a page");
 }
 
@@ -101,6 +112,7 @@ static unsigned int finish_sync(struct replay *r, struct mm *mm,
 		  order);
 	dax_op_init_mkwrite(&op, &model_file(file)->mapping, fault->order,
 			    &fault->vma, fault->address);
+	model_point(r);
 	model_run(r, file, &op, mm, vma, fault->address);
 	if (op.unlocked)
 		log_event(&r->log, "unlock(%" PRIu64 ",%s)",
@@ -110,9 +122,10 @@ static unsigned int finish_sync(struct replay *r, struct mm *mm,
 	return op.result;
 }
 
-/* One call of the file system's fault handler. */
-static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
-			    uint64_t addr, const struct mm_fault *f)
+/* dax_iomap_fault(), and what follows under the same invalidate lock. */
+static unsigned int locked_attempt(struct replay *r, struct mm *mm,
+				   struct vma *vma, uint64_t addr,
+				   const struct mm_fault *f)
 {
 	struct replay_file *file = vma->owner;
 	struct dax_vma dvma = {
@@ -147,61 +160,161 @@ static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
 	return op.result;
 }
 
-static unsigned int handle_fault(struct replay *r, struct mm *mm,
-				 struct vma *vma, uint64_t addr, bool write,
-				 bool user)
+/* Does a 2M attempt end before it looks at anything that changes? */
+static bool falls_back(const struct vma *vma, const struct mm_fault *f)
 {
-	struct mm_fault f;
+	uint64_t distance = vma->pgoff - (vma->start >> PAGE_SHIFT);
 
-	mm_fault_init(&f, &r->o->variant->mm, user, write,
-		      vma->flags & VMA_SHARED, vma->flags & VMA_NOHUGE);
+	return f->order && distance & PG_PMD_COLOUR;
+}
+
+/* One call of the file system's fault handler. */
+static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
+			    uint64_t addr, const struct mm_fault *f)
+{
+	struct model_lock *inval = &model_file(vma->owner)->inval;
+	unsigned int result;
+
+	if (!(falls_back(vma, f) && model_calm(r, vma)))
+		model_point(r);
+	model_lock(r, inval, false);
+	result = locked_attempt(r, mm, vma, addr, f);
+	model_unlock(inval);
+	return result;
+}
+
+/* All that is known of @f. */
+static void saw_fault(struct replay *r, const struct mm_fault *f)
+{
+	uint64_t s[] = { f->step, f->attempt, f->vma_lock, f->flags };
+
+	model_recall(r);
+	model_saw(r, s, sizeof(s));
+}
+
+/*
+ * The mm looks at an entry that is there once more, with the page table locked:
+ * not before whoever is changing it has done so.
+ */
+static void end_fault(struct replay *r, const struct mm_fault *f)
+{
+	if (f->slot.pmd == DAX_PT_HUGE || f->slot.present)
+		model_wait_ptl(r);
+}
+
+/* Runs @f to its end, or to where it wants another lock. */
+static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
+				    struct vma *vma, uint64_t addr,
+				    struct mm_fault *f)
+{
+	enum mm_fault_verb verb;
+
 	while (!r->error) {
-		mm_get_slot(mm, addr, &f.slot);
-		switch (mm_fault_step(&f)) {
+		mm_get_slot(mm, addr, &f->slot);
+		verb = mm_fault_step(f);
+		saw_fault(r, f);
+		switch (verb) {
 		case MM_FAULT_ATTEMPT:
-			f.attempt = attempt(r, mm, vma, addr, &f);
+			f->attempt = attempt(r, mm, vma, addr, f);
 			break;
 		case MM_FAULT_DROP_PMD:
-			model_split(r, addr);
-			mm_drop_pmd(mm, addr);
+			model_drop_pmd(r, mm, addr);
 			break;
 		case MM_FAULT_COPY:
 			copy_private(r, mm, vma, addr);
 			break;
 		case MM_FAULT_DONE:
-			return f.result;
+			end_fault(r, f);
+			return verb;
+		case MM_FAULT_RETRY:
+			return verb;
 		}
+		saw_fault(r, f);
+		model_point(r);
 	}
-	return 0;
+	return MM_FAULT_DONE;
+}
+
+/*
+ * handle_mm_fault() under the lock of the address space, which the process's
+ * own threads and system calls share. -1: the access is not allowed.
+ */
+static int handle_fault(struct replay *r, struct mm *mm, uint64_t addr,
+			bool write, bool user)
+{
+	struct model_lock *lock = &((struct model *)r->arg)->mmap_lock;
+	/* x86: what may be written may be read. */
+	unsigned int allowed = write ? VMA_WRITE : VMA_ACCESS;
+	enum mm_fault_verb verb = MM_FAULT_RETRY;
+	bool vma_lock = user && r->o->variant->mm.vma_lock;
+	struct mm_fault f = { .result = 0 };
+
+	while (verb == MM_FAULT_RETRY) {
+		struct vma *vma;
+
+		model_point(r);
+		/* A VMA that is being changed cannot be locked by itself. */
+		if (mm == &r->mm && model_lock(r, lock, false))
+			vma_lock = false;
+		vma = mm_find_vma(mm, addr);
+		if (!vma || !(vma->flags & allowed)) {
+			verb = MM_FAULT_DONE;
+			f.result = -1;
+		} else {
+			mm_fault_init(&f, &r->o->variant->mm, user, write,
+				      vma->flags & VMA_SHARED,
+				      vma->flags & VMA_NOHUGE);
+			f.vma_lock = vma_lock;
+			verb = run_fault(r, mm, vma, addr, &f);
+			vma_lock = f.vma_lock;
+		}
+		if (mm == &r->mm)
+			model_unlock(lock);
+	}
+	return f.result;
+}
+
+static enum replay_outcome outcome_of(int result)
+{
+	if (result < 0)
+		return REPLAY_SIGSEGV;
+	return result & DAX_FAULT_SIGBUS ? REPLAY_SIGBUS : REPLAY_OK;
 }
 
 enum replay_outcome model_access(struct replay *r, struct mm *mm, uint64_t addr,
 				 bool write, bool user, bool page_fault)
 {
-	unsigned int faults = 0, result, allowed;
+	enum replay_outcome outcome = REPLAY_OK;
+	unsigned int faults = 0, max = ((struct model *)r->arg)->max_faults;
 	enum mm_access access;
-	struct vma *vma;
+	const struct vma *vma;
+	int result;
 
+	model_mark(r);
 	while (!r->error) {
+		model_recall(r);
+		model_point(r);
+		if (model_released(r))
+			break;
 		vma = mm_find_vma(mm, addr);
 		access = vma ? mm_access(mm, vma, addr, write) :
 			       MM_NOT_PRESENT;
 		if (access == MM_HIT)
-			return REPLAY_OK;
+			break;
+		if (faults++ == max) {
+			replay_fail(r, -ELOOP, "an access faults for ever");
+			break;
+		}
 		if (page_fault && replay_named(r, addr))
 			log_page_fault(&r->log, replay_place(r, addr), user,
 				       write, access == MM_NO_PERMISSION);
-		/* x86: what may be written may be read. */
-		allowed = write ? VMA_WRITE : VMA_ACCESS;
-		if (!vma || !(vma->flags & allowed))
-			return REPLAY_SIGSEGV;
-		result = handle_fault(r, mm, vma, addr, write, user);
-		if (result & DAX_FAULT_SIGBUS)
-			return REPLAY_SIGBUS;
+		result = handle_fault(r, mm, addr, write, user);
+		outcome = outcome_of(result);
+		if (outcome != REPLAY_OK)
+			break;
 		if (result & DAX_FAULT_OOM)
 			replay_fail(r, -ENOMEM, "a fault ran out of memory");
-		else if (++faults == MAX_FAULTS)
-			replay_fail(r, -ELOOP, "an access faults for ever");
 	}
-	return REPLAY_OK;
+	model_unmark(r);
+	return outcome;
 }

@@ -68,14 +68,19 @@ static int check_range(uint64_t off, uint64_t len)
 static int prealloc(struct replay *r, struct replay_file *file, uint64_t off,
 		    uint64_t len)
 {
+	bool locks = r->o->variant->simfs.prealloc_breaks_layout;
 	int rc;
 
-	if (r->o->variant->simfs.prealloc_breaks_layout)
+	if (locks) {
+		r->driver->inval_lock(r, file);
 		break_layout(r, file);
+	}
 	r->driver->fs_begin(r);
 	rc = simfs_prealloc(&file->fs, off, len);
 	r->driver->fs_end(r);
 	r->driver->resize(r, file);
+	if (locks)
+		r->driver->inval_unlock(r, file);
 	return rc;
 }
 
@@ -101,12 +106,9 @@ static int punch(struct replay *r, struct replay_file *file, uint64_t off,
 {
 	int rc;
 
-	if (off >= file->fs.size && r->o->variant->simfs.punch_past_eof_early) {
-		flush_range(r, file, off, len);
-		return 0;
-	}
 	break_layout(r, file);
-	flush_range(r, file, off, len);
+	if (!r->o->variant->simfs.punch_flushes_first)
+		flush_range(r, file, off, len);
 	delete_inner(r, file, off, len);
 	r->driver->fs_begin(r);
 	rc = simfs_punch(&file->fs, off, len);
@@ -118,10 +120,15 @@ static int punch(struct replay *r, struct replay_file *file, uint64_t off,
 int replay_punch(struct replay *r, struct replay_file *file, uint64_t off,
 		 uint64_t len)
 {
+	const struct simfs_rules *rules = &r->o->variant->simfs;
 	int rc = check_range(off, len);
 
 	if (rc)
 		return rc;
+	if (rules->punch_flushes_first)
+		flush_range(r, file, off, len);
+	if (off >= file->fs.size && rules->punch_past_eof_early)
+		return 0;
 	r->driver->inval_lock(r, file);
 	rc = punch(r, file, off, len);
 	r->driver->inval_unlock(r, file);
@@ -207,22 +214,24 @@ static void fallocate_op(struct replay *r, struct replay_file *file)
 		replay_ret(r, rc);
 		return;
 	}
-	r->driver->inval_lock(r, file);
 	switch (r->op->kind) {
 	case SCRIPT_PREALLOC:
 		rc = prealloc(r, file, off, len);
 		break;
 	case SCRIPT_PUNCH:
-		rc = punch(r, file, off, len);
+		rc = replay_punch(r, file, off, len);
 		break;
 	case SCRIPT_ZERO:
+		r->driver->inval_lock(r, file);
 		rc = zero(r, file, off, len);
+		r->driver->inval_unlock(r, file);
 		break;
 	default:
+		r->driver->inval_lock(r, file);
 		rc = collapse(r, file, off, len);
+		r->driver->inval_unlock(r, file);
 		break;
 	}
-	r->driver->inval_unlock(r, file);
 	replay_ret(r, rc);
 }
 
@@ -256,6 +265,15 @@ static void invalidate(struct replay *r, struct replay_file *file,
 	r->driver->range(r, file, DAX_OP_INVALIDATE, first, last);
 }
 
+/* The size grows when all is written. */
+static void write_end(struct replay *r, struct replay_file *file, uint64_t end)
+{
+	r->driver->fs_begin(r);
+	simfs_write_end(&file->fs, end);
+	r->driver->fs_end(r);
+	r->driver->resize(r, file);
+}
+
 static void write_op(struct replay *r, struct replay_file *file, uint64_t off,
 		     uint64_t len, const struct source *src)
 {
@@ -276,13 +294,11 @@ static void write_op(struct replay *r, struct replay_file *file, uint64_t off,
 				   page_down(at + nr - 1));
 		copied = copy_in(r, file, at, nr, src, src->addr + done);
 		done += copied;
-		r->driver->fs_begin(r);
-		simfs_write_end(&file->fs, off + done);
-		r->driver->fs_end(r);
-		r->driver->resize(r, file);
 		if (copied < nr)
 			rc = -EFAULT;
 	}
+	if (done)
+		write_end(r, file, off + done);
 	if (rc && !done)
 		replay_ret(r, rc);
 	else

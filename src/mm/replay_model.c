@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More faults than any access can need: one of them does not do its work. */
+#define MAX_FAULTS	64
+
 void model_split(void *arg, uint64_t addr)
 {
 	struct replay *r = arg;
@@ -16,12 +19,24 @@ void model_split(void *arg, uint64_t addr)
 		  place.page);
 }
 
-/* Nobody else runs. */
-static void no_lock(struct replay *r, struct replay_file *file)
+static void model_inval_lock(struct replay *r, struct replay_file *file)
 {
+	model_point(r);
+	model_lock(r, &model_file(file)->inval, true);
 }
 
-static void no_fs_lock(struct replay *r)
+static void model_inval_unlock(struct replay *r, struct replay_file *file)
+{
+	model_unlock(&model_file(file)->inval);
+}
+
+/* Others have learnt by then what it was before. */
+static void model_fs_begin(struct replay *r)
+{
+	model_point(r);
+}
+
+static void model_fs_end(struct replay *r)
 {
 }
 
@@ -51,6 +66,7 @@ static void model_collapse(struct replay *r, struct replay_file *file,
 static void model_fill(struct replay *r, struct replay_file *file, uint64_t off,
 		       uint8_t byte, uint64_t len)
 {
+	model_point(r);
 	if (simfs_fill(&file->fs, off, byte, len))
 		replay_fail(r, -ENOMEM, "no memory for a page");
 }
@@ -58,6 +74,9 @@ static void model_fill(struct replay *r, struct replay_file *file, uint64_t off,
 static void model_read(struct replay *r, struct replay_file *file, uint64_t off,
 		       void *dst, uint64_t len)
 {
+	/* One read(2) is one step: each thread stores at one place alone. */
+	if (off == r->op->off)
+		model_point(r);
 	simfs_read(&file->fs, off, dst, len);
 }
 
@@ -114,26 +133,97 @@ static uint64_t model_read_into(struct replay *r, struct replay_file *file,
 
 /* ------------------------------------------------------------ system calls */
 
+/* Alone in the address space. */
+static void begin_change(struct replay *r)
+{
+	struct model *m = r->arg;
+
+	model_point(r);
+	model_lock(r, &m->mmap_lock, true);
+	model_wait_ptl(r);
+}
+
+static int end_change(struct replay *r, int rc)
+{
+	struct model *m = r->arg;
+
+	model_unlock(&m->mmap_lock);
+	return rc;
+}
+
 static int model_mmap(struct replay *r, const struct vma *vma)
 {
-	return mm_mmap(&r->mm, vma);
+	begin_change(r);
+	return end_change(r, mm_mmap(&r->mm, vma));
 }
 
 static int model_munmap(struct replay *r, uint64_t addr, uint64_t len)
 {
-	return mm_munmap(&r->mm, addr, len);
+	begin_change(r);
+	return end_change(r, mm_munmap(&r->mm, addr, len));
 }
 
+/* change_pte_range() takes each entry out before it puts the new one in. */
 static int model_mprotect(struct replay *r, uint64_t addr, uint64_t len,
 			  unsigned int prot)
 {
-	return mm_mprotect(&r->mm, addr, len, prot);
+	struct model *m = r->arg;
+
+	begin_change(r);
+	if (m->sched && mm_hide(&r->mm, addr, addr + len, false)) {
+		model_lock(r, &m->ptl, true);
+		model_point(r);
+		mm_show(&r->mm, addr, addr + len);
+		model_unlock(&m->ptl);
+	}
+	return end_change(r, mm_mprotect(&r->mm, addr, len, prot));
 }
 
 static int model_mremap(struct replay *r, uint64_t from, uint64_t len,
 			uint64_t to)
 {
-	return mm_mremap(&r->mm, from, len, to);
+	begin_change(r);
+	return end_change(r, mm_mremap(&r->mm, from, len, to));
+}
+
+static int set_nohuge(struct replay *r, uint64_t addr, uint64_t len,
+		      bool nohuge)
+{
+	begin_change(r);
+	return end_change(r, mm_set_nohuge(&r->mm, addr, len, nohuge));
+}
+
+/* A slot after the other; a whole window's table may be freed after that. */
+static int dontneed_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
+{
+	struct replay *r = arg;
+	uint64_t start, end = from;
+
+	model_point(r);
+	while (mm_next_slot(&r->mm, end, to, &start, &end)) {
+		model_wait_ptl(r);
+		mm_zap(&r->mm, start, end, true);
+		model_point(r);
+		if (end - start < DAX_PMD_SIZE ||
+		    !r->mm.rules->dontneed_frees_table)
+			continue;
+		model_wait_ptl(r);
+		mm_free_empty_table(&r->mm, start);
+		model_point(r);
+	}
+	return 0;
+}
+
+static int dontneed(struct replay *r, uint64_t addr, uint64_t len)
+{
+	struct model *m = r->arg;
+	int rc;
+
+	model_point(r);
+	model_lock(r, &m->mmap_lock, false);
+	rc = mm_for_each(&r->mm, addr, len, dontneed_vma, r);
+	model_unlock(&m->mmap_lock);
+	return rc;
 }
 
 static int populate(struct replay *r, struct vma *vma, uint64_t from,
@@ -173,11 +263,11 @@ static int model_madvise(struct replay *r, uint64_t addr, uint64_t len,
 
 	switch (advice) {
 	case SCRIPT_DONTNEED:
-		return mm_dontneed(mm, addr, len);
+		return dontneed(r, addr, len);
 	case SCRIPT_NOHUGEPAGE:
-		return mm_set_nohuge(mm, addr, len, true);
+		return set_nohuge(r, addr, len, true);
 	case SCRIPT_HUGEPAGE:
-		return mm_set_nohuge(mm, addr, len, false);
+		return set_nohuge(r, addr, len, false);
 	case SCRIPT_POPULATE_READ:
 		return mm_for_each(mm, addr, len, populate_read_vma, r);
 	case SCRIPT_POPULATE_WRITE:
@@ -192,22 +282,33 @@ static int model_madvise(struct replay *r, uint64_t addr, uint64_t len,
 
 /* ---------------------------------------------------------------- accesses */
 
-static void access_in(struct replay *r, struct mm *mm,
-		      const struct script_op *op, uint64_t addr,
-		      struct replay_access *a)
+void model_hit(struct replay *r, struct mm *mm, const struct script_op *op,
+	       uint64_t addr, struct replay_access *a)
 {
-	a->write = op->write;
-	a->outcome = model_access(r, mm, addr, op->write, true, true);
-	if (a->outcome != REPLAY_OK || r->error)
-		return;
+	a->outcome = REPLAY_OK;
 	if (op->write)
 		model_store(r, mm, addr, op->byte);
 	else
 		a->value = model_load(mm, addr);
 }
 
-static void access_as(struct replay *r, const struct script_op *op,
-		      uint64_t addr, struct replay_access *a)
+static void access_in(struct replay *r, struct mm *mm,
+		      const struct script_op *op, uint64_t addr,
+		      struct replay_access *a)
+{
+	enum replay_outcome outcome;
+
+	a->write = op->write;
+	outcome = model_access(r, mm, addr, op->write, true, true);
+	if (r->error || model_released(r))
+		return;
+	a->outcome = outcome;
+	if (outcome == REPLAY_OK)
+		model_hit(r, mm, op, addr, a);
+}
+
+void model_access_as(struct replay *r, const struct script_op *op,
+		     uint64_t addr, struct replay_access *a)
 {
 	snprintf(r->log.who, sizeof(r->log.who), "T%u", op->thread % 100u);
 	access_in(r, &r->mm, op, addr, a);
@@ -216,7 +317,7 @@ static void access_as(struct replay *r, const struct script_op *op,
 
 static void model_touch(struct replay *r, uint64_t addr, struct replay_access *a)
 {
-	access_as(r, r->op, addr, a);
+	model_access_as(r, r->op, addr, a);
 }
 
 static void model_child(struct replay *r, uint64_t addr, struct replay_access *a)
@@ -224,7 +325,8 @@ static void model_child(struct replay *r, uint64_t addr, struct replay_access *a
 	struct model *m = r->arg;
 	struct mm child;
 
-	if (mm_fork(&child, &r->mm)) {
+	begin_change(r);
+	if (end_change(r, mm_fork(&child, &r->mm))) {
 		replay_fail(r, -ENOMEM, "no memory for a process");
 		return;
 	}
@@ -240,7 +342,7 @@ static void finish(struct replay *r, const struct script_op *op, uint64_t addr,
 		   struct model_thread *t)
 {
 	t->access = (struct replay_access){ 0 };
-	access_as(r, op, addr, &t->access);
+	model_access_as(r, op, addr, &t->access);
 	t->finished = true;
 }
 
@@ -287,15 +389,15 @@ static bool model_join(struct replay *r, struct replay_access *a)
 	return finished;
 }
 
-static const struct replay_driver driver = {
+const struct replay_driver model_driver = {
 	.create = model_create,
 	.destroy = model_destroy,
 	.range = model_range,
 	.unmap = model_unmap,
-	.inval_lock = no_lock,
-	.inval_unlock = no_lock,
-	.fs_begin = no_fs_lock,
-	.fs_end = no_fs_lock,
+	.inval_lock = model_inval_lock,
+	.inval_unlock = model_inval_unlock,
+	.fs_begin = model_fs_begin,
+	.fs_end = model_fs_end,
 	.resize = model_resize,
 	.zero = model_zero,
 	.collapse = model_collapse,
@@ -322,7 +424,10 @@ int replay_model(const struct script *script, const struct replay_options *o,
 {
 	uint64_t size = dax_wait_table_size(DAX_WAIT_TABLE_BITS);
 	void *queues = aligned_alloc(64, (size + 63) & ~63ULL);
-	struct model m = { .nr_armed = 0 };
+	struct model m = {
+		.protocol = dax_protocol_find(o->variant->protocol),
+		.max_faults = MAX_FAULTS,
+	};
 	int rc;
 
 	if (!queues) {
@@ -330,7 +435,7 @@ int replay_model(const struct script *script, const struct replay_options *o,
 		return -ENOMEM;
 	}
 	dax_wait_table_init(&m.waits, DAX_WAIT_TABLE_BITS, queues);
-	rc = replay_script(script, o, &driver, &m, msg, len);
+	rc = replay_script(script, o, &model_driver, &m, msg, len);
 	dax_wait_table_exit(&m.waits);
 	free(queues);
 	return rc;

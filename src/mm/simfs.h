@@ -100,6 +100,11 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len);
 /* Bytes from @from on (page aligned) move down by @by (page aligned). */
 void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by);
+/* Each page that was stored, in no order: @bytes, or where NULL all @fill. */
+void simfs_each_page(const struct simfs_file *f,
+		     void (*fn)(void *arg, uint64_t page, uint8_t fill,
+				const uint8_t *bytes),
+		     void *arg);
 void simfs_data_exit(struct simfs_file *f);
 
 uint64_t simfs_blocks(const struct simfs_file *f);	/* pages allocated */

@@ -243,6 +243,19 @@ void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by)
 	}
 }
 
+void simfs_each_page(const struct simfs_file *f,
+		     void (*fn)(void *arg, uint64_t page, uint8_t fill,
+				const uint8_t *bytes),
+		     void *arg)
+{
+	const struct simfs_data *d;
+	uint64_t i;
+
+	for (i = 0; i < f->nr_buckets; i++)
+		for (d = f->data[i]; d; d = d->next)
+			fn(arg, d->page, d->fill, d->bytes);
+}
+
 void simfs_data_exit(struct simfs_file *f)
 {
 	struct simfs_data *all = take_all(f), *d;

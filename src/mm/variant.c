@@ -56,6 +56,7 @@ static const struct mm_variant variants[] = {
 		},
 		.simfs = {
 			.punch_past_eof_early = true,
+			.punch_flushes_first = true,
 			.split_zeroes = true,
 		},
 	},

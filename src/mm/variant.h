@@ -36,6 +36,8 @@ struct simfs_rules {
 	bool prealloc_breaks_layout;
 	/* A punch from the end of file on returns before the layout is broken. */
 	bool punch_past_eof_early;
+	/* A punch writes back before it takes the invalidate lock. */
+	bool punch_flushes_first;
 	/* Zeroing writes back the range first. */
 	bool zero_flushes;
 	/* Truncate writes back the page at the new end of file. */
