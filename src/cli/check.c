@@ -7,10 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/cli.h"
 #include "mm/check.h"
 
-enum { OPT_NO_POR = 256, OPT_BLOCKS, OPT_REPLAY, OPT_JSON };
+enum {
+	OPT_NO_POR = 256, OPT_BLOCKS, OPT_REPLAY, OPT_JSON, OPT_RACE, OPT_KERNEL,
+	OPT_FS, OPT_EXTENTS, OPT_LIVE, OPT_AGAINST, OPT_FAULTS, OPT_MAX_STATES,
+};
 
 static const struct option long_options[] = {
 	{ "protocol", required_argument, NULL, 'p' },
@@ -19,6 +23,14 @@ static const struct option long_options[] = {
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ "blocks", no_argument, NULL, OPT_BLOCKS },
 	{ "no-por", no_argument, NULL, OPT_NO_POR },
+	{ "race", required_argument, NULL, OPT_RACE },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "fs", required_argument, NULL, OPT_FS },
+	{ "extents", required_argument, NULL, OPT_EXTENTS },
+	{ "live", no_argument, NULL, OPT_LIVE },
+	{ "against", required_argument, NULL, OPT_AGAINST },
+	{ "faults", required_argument, NULL, OPT_FAULTS },
+	{ "max-states", required_argument, NULL, OPT_MAX_STATES },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
@@ -28,9 +40,8 @@ struct options {
 	const char *protocol, *litmus, *replay;
 	unsigned int exhaustive;
 	bool blocks, por, json;
+	struct check_race race;
 };
-
-#define EXIT_INTERRUPTED 130
 
 static volatile sig_atomic_t stop;
 
@@ -50,10 +61,18 @@ static void help(void)
 	      "  --blocks          faults write to blocks; else they read holes\n"
 	      "  --no-por          no partial-order reduction\n"
 	      "  --replay SCHEDULE print what a schedule does, step by step\n"
-	      "  --json            print one JSON value\n"
+	      "  --json            print one JSON value\n\n"
+	      "  --race SCRIPT     the outcomes that the model allows for a race\n"
+	      "  --kernel VERSION  ... as Linux 6.18 (default) or 6.1\n"
+	      "  --fs NAME         ... as on xfs (default) or ext4\n"
+	      "  --extents LOG     ... allocating where LOG, recorded with it, says\n"
+	      "  --live            ... and what a driver on real memory may do, too\n"
+	      "  --against FILE    print outcomes of FILE that are not allowed\n"
+	      "  --faults N        follow an access through N faults (default 3)\n"
+	      "  --max-states N    give up at N states (default 4000000)\n\n"
 	      "  -h, --help        print this\n\n"
-	      "Exit status: 0, 1 the model is broken, 2 wrong usage, 125 udax failed,\n"
-	      "130 interrupted.\n", stdout);
+	      "Exit status: 0, 1 the model is broken, or an outcome not allowed; 2 wrong\n"
+	      "usage, 125 udax failed, 130 interrupted.\n", stdout);
 }
 
 /* ------------------------------------------------------------------ litmus */
@@ -288,8 +307,36 @@ static bool parse_operations(const char *text, unsigned int *n)
 	return true;
 }
 
+/* --race has a protocol by default, and options of its own. */
+static int race_options(struct options *o, int argc)
+{
+	if (optind < argc)
+		return usage_error("check", "--race takes one script");
+	if (o->litmus || o->exhaustive || o->replay || o->blocks)
+		return usage_error("check", "--race goes with none of --litmus, "
+				   "--exhaustive, --replay, --blocks");
+	o->race.protocol = o->protocol;
+	o->race.por = o->por;
+	o->race.json = o->json;
+	return -1;
+}
+
+static bool has_race_option(const struct check_race *r)
+{
+	return r->extents || r->against || r->faults || r->max_states ||
+	       r->live || r->kernel || r->fs;
+}
+
 static int check_options(struct options *o, int argc)
 {
+	if (o->race.script)
+		return race_options(o, argc);
+	if (has_race_option(&o->race))
+		return usage_error("check", "--kernel, --fs, --extents, --live, "
+				   "--against, --faults and --max-states go with "
+				   "--race");
+	if (!o->protocol)
+		o->protocol = "616";
 	if (optind < argc)
 		return usage_error("check", "what is it that you want checked?");
 	if (strcmp(o->protocol, "all") && !check_protocol_known(o->protocol))
@@ -306,12 +353,32 @@ static int check_options(struct options *o, int argc)
 	return -1;
 }
 
+static const char **race_text(struct check_race *r, int option)
+{
+	switch (option) {
+	case OPT_RACE:
+		return &r->script;
+	case OPT_KERNEL:
+		return &r->kernel;
+	case OPT_FS:
+		return &r->fs;
+	case OPT_EXTENTS:
+		return &r->extents;
+	case OPT_AGAINST:
+		return &r->against;
+	case OPT_FAULTS:
+		return &r->faults;
+	default:
+		return &r->max_states;
+	}
+}
+
 /* -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
 	int c;
 
-	*o = (struct options){ .protocol = "616", .por = true };
+	*o = (struct options){ .por = true };
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'p':
@@ -336,6 +403,18 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_JSON:
 			o->json = true;
+			break;
+		case OPT_LIVE:
+			o->race.live = true;
+			break;
+		case OPT_RACE:
+		case OPT_KERNEL:
+		case OPT_FS:
+		case OPT_EXTENTS:
+		case OPT_AGAINST:
+		case OPT_FAULTS:
+		case OPT_MAX_STATES:
+			*race_text(&o->race, c) = optarg;
 			break;
 		case 'h':
 			help();
@@ -387,11 +466,13 @@ int cmd_check(int argc, char **argv)
 		return status;
 	if (o.replay)
 		return replay(o.replay);
+	/* The second ^C ends us as it would anybody. */
+	sigaction(SIGINT, &sa, NULL);
+	if (o.race.script)
+		return check_race(&o.race, &stop);
 	x = checker_new(o.por, !o.exhaustive, &stop);
 	if (!x)
 		return run_failed(-ENOMEM);
-	/* The second ^C ends us as it would anybody. */
-	sigaction(SIGINT, &sa, NULL);
 	if (o.json)
 		list = json_array();
 	status = run(x, &o, list);

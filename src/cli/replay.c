@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/replay.h"
 #include "cli/replay_live.h"
 #include "lib/parse.h"
 #include "mm/replay_model.h"
@@ -43,8 +44,7 @@ static void help(void)
 	      "machine cannot serve faults, 125 udax failed.\n", stdout);
 }
 
-/* All of @path; *@len bytes, freed by the caller. NULL with a complaint. */
-static char *read_file(const char *path, size_t *len)
+char *read_file(const char *path, size_t *len)
 {
 	FILE *in = fopen(path, "r");
 	char *text = NULL;
@@ -68,7 +68,7 @@ static char *read_file(const char *path, size_t *len)
 	return text;
 }
 
-static int complain_script(const char *path, const struct script_error *err,
+int complain_script(const char *path, const struct script_error *err,
 			   int rc)
 {
 	if (rc == -ENOMEM) {
@@ -82,7 +82,7 @@ static int complain_script(const char *path, const struct script_error *err,
 	return EXIT_USAGE;
 }
 
-static int load_script(const char *path, struct script *s)
+int load_script(const char *path, struct script *s)
 {
 	struct script_error err;
 	char *text;
@@ -97,7 +97,7 @@ static int load_script(const char *path, struct script *s)
 	return rc ? complain_script(path, &err, rc) : 0;
 }
 
-static int load_extents(const char *path, struct extlog *e)
+int load_extents(const char *path, struct extlog *e)
 {
 	struct script_error err;
 	char *text;
@@ -112,8 +112,7 @@ static int load_extents(const char *path, struct extlog *e)
 	return rc ? complain_script(path, &err, rc) : 0;
 }
 
-/* "dir/name.script" is scenario "name". */
-static char *scenario_name(const char *path)
+char *scenario_name(const char *path)
 {
 	const char *name = strrchr(path, '/');
 	size_t len;

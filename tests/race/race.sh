@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# udax check --race allows every outcome that a real kernel was seen to have, for
+# each recorded race, kernel and file system; and exactly what was reasoned out
+# for the small ones beside this script.
+
+. "${top_srcdir:-.}/tests/functions.sh"
+requires_cmd "$python"
+
+corpus=$top_srcdir/tests/corpus/data/race
+own=$top_srcdir/tests/race
+
+# allows SCRIPT FILE OPTION...: all outcomes of FILE.
+allows () {
+	script=$1 file=$2
+	shift 2
+	udax check --race "$script" --against "$file" "$@" >"$scratch/missing" \
+		2>"$scratch/err" ||
+		fail "$file $*: $(cat "$scratch/err" "$scratch/missing")"
+	test ! -s "$scratch/missing" || fail "$file: $(cat "$scratch/missing")"
+}
+
+checked=0
+for kernel in 6.18 6.1; do
+	for fs in xfs ext4; do
+		dir=$corpus/$(echo $kernel | tr -d .)/$fs
+		for file in "$dir"/*.outcomes; do
+			allows "$corpus/$(basename "$file" .outcomes).script" \
+				"$file" --kernel $kernel --fs $fs
+			checked=$((checked + 1))
+		done
+	done
+done
+test $checked -ge 24 || fail "the corpus is not all there: $checked"
+
+# No more than was reasoned out, and no less; each step of its own gives the same.
+for expected in "$own"/*.outcomes; do
+	script=${expected%.outcomes}.script
+	udax check --race "$script" >"$scratch/set" || fail "$script"
+	allows "$script" "$expected"
+	allows "$script" "$scratch/set" --no-por
+	test "$(grep -c '^outcome' "$scratch/set")" = \
+		"$(grep -c '^outcome' "$expected")" ||
+		fail "$script: more outcomes: $(cat "$scratch/set")"
+done
+
+# What is merged, or not looked at apart, changes no set.
+for script in "$corpus"/*.script "$own"/*.script; do
+	for fs in xfs ext4; do
+		udax check --race "$script" --fs $fs >"$scratch/set" ||
+			fail "$script"
+		udax check --race "$script" --fs $fs --no-por >"$scratch/all" ||
+			fail "$script --no-por"
+		allows "$script" "$scratch/all" --fs $fs
+		allows "$script" "$scratch/set" --fs $fs --no-por
+	done
+done
+
+# The same text each time.
+udax check --race "$own/zero.script" >"$scratch/1" || fail "zero"
+udax check --race "$own/zero.script" >"$scratch/2" || fail "zero"
+cmp "$scratch/1" "$scratch/2" || fail "two different texts"
+
+# An outcome that is not allowed is told, with status 1.
+sed 's/val=02/val=00/' "$own/msync.outcomes" >"$scratch/wrong"
+udax check --race "$own/msync.script" --against "$scratch/wrong" \
+	>"$scratch/out" 2>"$scratch/err"
+expect_status $? 1 "a wrong value"
+grep -q 'touch 2 M 1M r -> val=00' "$scratch/out" || fail "not shown"
+grep -q '7 of 7 outcomes are not allowed' "$scratch/err" ||
+	fail "$(cat "$scratch/err")"
+
+udax check --race "$own/zero.script" --json >"$scratch/json" || fail "--json"
+"$python" - "$scratch/json" <<'END' || fail "--json: $(cat "$scratch/json")"
+import json, sys
+x = json.load(open(sys.argv[1]))
+assert x["race"] == "zero" and x["kernel"] == "6.18" and x["fs"] == "xfs"
+assert x["protocol"] == "616" and x["complete"] and not x["live"]
+assert x["states"] > 0 and x["hangs"] == 0 and x["cut"] == 0
+assert len(x["outcomes"]) == 3
+assert sum(o["count"] for o in x["outcomes"]) <= x["runs"]
+assert all(l[0] in "T=" for o in x["outcomes"] for l in o["lines"])
+END
+
+# The bug of 2019 hangs a race, too: 2M against a locked page entry.
+udax check --race "$corpus/r02-hole-pmd-vs-pte.script" --protocol buggy \
+	>"$scratch/out" 2>"$scratch/err" || fail "buggy"
+grep -q 'sleeps for ever' "$scratch/err" || fail "buggy: nobody hangs"
+grep -q -e '-> HANG$' "$scratch/out" || fail "buggy: no HANG"
+
+# Two threads that pull a page away from each other may do so for ever.
+udax check --race "$own/pull.script" --faults 2 >"$scratch/out" \
+	2>"$scratch/err" || fail "pull"
+grep -q 'more than 2 faults are left out' "$scratch/err" ||
+	fail "nothing was cut: $(cat "$scratch/err")"
+
+# refused STATUS WORDS ARG...
+refused () {
+	status=$1 words=$2
+	shift 2
+	udax check "$@" >"$scratch/out" 2>"$scratch/err"
+	expect_status $? "$status" "check $*"
+	grep -q -e "$words" "$scratch/err" || fail "$*: $(cat "$scratch/err")"
+}
+refused 125 'more than 5 states' --race "$own/zero.script" --max-states 5
+grep -q incomplete "$scratch/out" || fail "not told as incomplete"
+refused 2 'No such file' --race "$scratch/none.script"
+refused 2 'No such file' --race "$own/zero.script" --against "$scratch/none"
+refused 2 'no --kernel 5.0' --race "$own/zero.script" --kernel 5.0
+refused 2 'no such protocol' --race "$own/zero.script" --protocol none
+refused 2 '1 to 64' --race "$own/zero.script" --faults 0
+refused 2 'go with --race' --live
+refused 2 'goes with none of' --race "$own/zero.script" --litmus L1
+refused 2 'one script' --race "$own/zero.script" "$own/zero.script"
+echo 'outcome 3' >"$scratch/bad"
+refused 2 "$scratch/bad:1: not 'outcome xN'" --race "$own/zero.script" \
+	--against "$scratch/bad"
