@@ -136,7 +136,7 @@ static bool answer_held(struct task *t)
 	case DAX_MORE:
 		return true;
 	case DAX_FSLOCK:
-		return inval_trylock_shared(t->file);
+		return !op->ask.excl && inval_trylock_shared(t->file);
 	case DAX_FSUNLOCK:
 		/* Released by run_one(), once i_pages is. */
 		t->inval_held = true;
