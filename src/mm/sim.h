@@ -40,6 +40,7 @@ struct sim_config {
 	unsigned int cpus;
 	uint64_t quantum;	/* of round robin; 0: first in, first out */
 	unsigned int table_bits;	/* 1 << of them: wait queues */
+	bool served;		/* faults are served by another task, a daemon */
 	uint64_t cost[SIM_COSTS];
 	/* the load */
 	unsigned int tasks;

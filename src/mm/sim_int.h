@@ -14,6 +14,10 @@ struct sim_file {
 	void *memory;		/* the table's */
 	uint64_t size;
 	uint64_t locked_until;	/* i_pages */
+	struct list_head spinners;	/* tasks that want it, in order */
+	unsigned int inval_shared;	/* the invalidate lock: holders, ... */
+	bool inval_excl;
+	struct list_head inval_waiters;	/* ... and tasks, in order */
 	uint64_t nr_ranges;	/* windows of the file ever used */
 	struct list_head idle;	/* ranges to use again */
 	struct list_head all;
@@ -55,7 +59,8 @@ struct sim_task {
 	sim_task_fn *next;	/* where it goes on when it has a CPU */
 	uint64_t remaining;	/* of work that may be interrupted */
 	uint64_t slice_end;
-	uint64_t hold;		/* the medium's time, about to begin */
+	uint64_t hold_end;	/* when the medium is through */
+	uint64_t spin_start;
 	/* the load's */
 	uint64_t stream, number;	/* which request */
 	uint64_t key;		/* of its random bits */

@@ -186,6 +186,8 @@ int sim_ranges_init(struct sim *s)
 		dax_mapping_init(&f->m, s->proto, &s->waits, NULL, 0);
 		f->m.i_size = FILE_SIZE;
 		f->m.hash = file_hash(s, i);
+		list_init(&f->spinners);
+		list_init(&f->inval_waiters);
 		list_init(&f->idle);
 		list_init(&f->all);
 	}

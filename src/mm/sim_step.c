@@ -117,6 +117,21 @@ void sim_op_start(struct sim *s, struct sim_task *t)
 		 t->role == ROLE_WORKER ? start_range : start_attempt);
 }
 
+static void back(struct sim *s, struct sim_task *t)
+{
+	sim_busy(s, t, sim_cost(s, SIM_COST_exit), sim_request_done);
+}
+
+/*
+ * A server's CPU is not the task's: the task is made runnable, behind those whom
+ * the server goes on with.
+ */
+static void served(struct sim *s, struct sim_task *t)
+{
+	sim_yield(s);
+	sim_ready(s, t, 0, back);
+}
+
 /* A 2M fault that fell back goes on as one of the page. */
 static void op_done(struct sim *s, struct sim_task *t, uint64_t cost)
 {
@@ -130,21 +145,33 @@ static void op_done(struct sim *s, struct sim_task *t, uint64_t cost)
 		return;
 	}
 	assert(t->role == ROLE_WORKER || op->result & DAX_FAULT_NOPAGE);
-	sim_busy(s, t, cost + sim_cost(s, SIM_COST_exit), sim_request_done);
+	if (s->c->served)
+		sim_busy(s, t, cost, served);
+	else
+		sim_busy(s, t, cost + sim_cost(s, SIM_COST_exit), sim_request_done);
 }
 
 /* ------------------------------------------------------------------- holds */
 
-static void hold_over(struct sim *s, void *arg)
+/* A timer that comes too late is set early, and the rest spun. */
+static void spin_to_end(struct sim *s, struct sim_task *t)
+{
+	if (t->hold_end > s->now)
+		sim_busy(s, t, t->hold_end - s->now, run_steps);
+	else
+		run_steps(s, t);
+}
+
+static void on_hold_over(struct sim *s, void *arg)
 {
 	struct sim_task *t = arg;
 
-	sim_ready(s, t, sim_cost(s, SIM_COST_run), run_steps);
+	sim_ready(s, t, sim_cost(s, SIM_COST_run), spin_to_end);
 }
 
 static void hold_begins(struct sim *s, struct sim_task *t)
 {
-	sim_at(s, s->now + t->hold, hold_over, t);
+	sim_at(s, t->hold_end - sim_cost(s, SIM_COST_spin), on_hold_over, t);
 	sim_yield(s);
 }
 
@@ -158,12 +185,63 @@ static void hold(struct sim *s, struct sim_task *t, enum hold_kind kind,
 	sim_partner_holds(s, t, cost + ns);
 	if (!ns) {
 		sim_busy(s, t, cost, run_steps);
-	} else if (s->c->spin) {
+	} else if (s->c->spin || ns <= sim_cost(s, SIM_COST_spin)) {
 		sim_compute(s, t, cost + ns, run_steps);
 	} else {
-		t->hold = ns;
+		t->hold_end = s->now + cost + ns;
 		sim_busy(s, t, cost, hold_begins);
 	}
+}
+
+/* --------------------------------------------------------- invalidate lock */
+
+static bool inval_free(const struct sim_file *f, const struct sim_task *t)
+{
+	return !f->inval_excl && !(t->op.ask.excl && f->inval_shared);
+}
+
+static void inval_take(struct sim_file *f, const struct sim_task *t)
+{
+	if (t->op.ask.excl)
+		f->inval_excl = true;
+	else
+		f->inval_shared++;
+}
+
+/* False: @t has given its CPU away and stands in the lock's queue. */
+static bool inval_lock(struct sim *s, struct sim_task *t)
+{
+	struct sim_file *f = t->range->file;
+
+	if (list_empty(&f->inval_waiters) && inval_free(f, t)) {
+		inval_take(f, t);
+		return true;
+	}
+	list_add_tail(&t->link, &f->inval_waiters);
+	sim_yield(s);
+	return false;
+}
+
+/* Hands it to those who are first in the queue. What their wakes cost. */
+static uint64_t inval_unlock(struct sim *s, struct sim_file *f)
+{
+	struct sim_task *t;
+	uint64_t cost = 0;
+
+	if (f->inval_excl)
+		f->inval_excl = false;
+	else
+		f->inval_shared--;
+	while (!list_empty(&f->inval_waiters)) {
+		t = list_first(&f->inval_waiters, struct sim_task, link);
+		if (!inval_free(f, t))
+			break;
+		list_del(&t->link);
+		inval_take(f, t);
+		cost += sim_cost(s, SIM_COST_wake);
+		sim_ready(s, t, cost + sim_cost(s, SIM_COST_run), run_steps);
+	}
+	return cost;
 }
 
 /* ------------------------------------------------------------------- verbs */
@@ -204,6 +282,11 @@ static bool answer(struct sim *s, struct sim_task *t, enum dax_verb verb,
 	case DAX_DONE:
 		op_done(s, t, *cost);
 		return false;
+	case DAX_FSLOCK:
+		return inval_lock(s, t);
+	case DAX_FSUNLOCK:
+		*cost += inval_unlock(s, t->range->file);
+		break;
 	case DAX_PT_CHECK:
 		op->ans.slot = DAX_PT_NONE;
 		break;
@@ -278,25 +361,61 @@ static uint64_t one_step(struct sim *s, struct sim_task *t, enum dax_verb *verb)
 	return deliver(s, t, cost + scan);
 }
 
+/* ----------------------------------------------------------------- i_pages */
+
+/* A step that takes i_pages, which is free. */
+static void locked_step(struct sim *s, struct sim_task *t)
+{
+	struct sim_file *f = t->range->file;
+	enum dax_verb verb;
+	uint64_t cost = one_step(s, t, &verb);
+
+	f->locked_until = s->now + cost;
+	if (answer(s, t, verb, &cost))
+		sim_busy(s, t, cost, run_steps);
+}
+
+/* The first of those who spin has the lock; the others go on spinning. */
+static void lock_is_free(struct sim *s, void *arg)
+{
+	struct sim_file *f = arg;
+	struct sim_task *t = list_first(&f->spinners, struct sim_task, link);
+
+	list_del(&t->link);
+	s->r->spun += s->now - t->spin_start;
+	s->r->busy += s->now - t->spin_start;
+	locked_step(s, t);
+	if (!list_empty(&f->spinners))
+		sim_at(s, f->locked_until, lock_is_free, f);
+}
+
+static void spin(struct sim *s, struct sim_task *t)
+{
+	struct sim_file *f = t->range->file;
+
+	t->spin_start = s->now;
+	if (list_empty(&f->spinners))
+		sim_at(s, f->locked_until, lock_is_free, f);
+	list_add_tail(&t->link, &f->spinners);
+}
+
 static void run_steps(struct sim *s, struct sim_task *t)
 {
 	struct sim_file *f = t->range->file;
 	enum dax_verb verb;
-	uint64_t cost;
-	bool locks;
+	uint64_t cost = 0;
 
-	do {
-		locks = section(t->op.step) != NO_COST;
-		if (locks && f->locked_until > s->now) {
-			s->r->spun += f->locked_until - s->now;
-			sim_busy(s, t, f->locked_until - s->now, run_steps);
+	while (!cost) {
+		if (section(t->op.step) != NO_COST) {
+			if (f->locked_until > s->now || !list_empty(&f->spinners))
+				spin(s, t);
+			else
+				locked_step(s, t);
 			return;
 		}
 		cost = one_step(s, t, &verb);
-		if (locks)
-			f->locked_until = s->now + cost;
 		if (!answer(s, t, verb, &cost))
 			return;
-	} while (!cost);
+	}
 	sim_busy(s, t, cost, run_steps);
 }
