@@ -103,7 +103,7 @@ int cmd_sim(int argc, char **argv)
 	if (status < 0)
 		status = choose(o.protocols, rows, &nr);
 	if (status >= 0) {
-		hold_free(&o.c.hold);
+		sim_options_free(&o);
 		return status;
 	}
 	/* The second ^C ends us as it would anybody. */
@@ -121,6 +121,6 @@ int cmd_sim(int argc, char **argv)
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		sim_result_free(&rows[i].r);
-	hold_free(&o.c.hold);
+	sim_options_free(&o);
 	return status;
 }

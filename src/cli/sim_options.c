@@ -69,9 +69,14 @@ static int read_dist(const char *arg, void *field, char *msg, size_t len)
 
 static int read_hold(const char *arg, void *field, char *msg, size_t len)
 {
-	struct hold *hold = field, new;
-	int err = hold_parse(arg, &new, msg, len);
+	struct sim_options *o = container_of((struct sim_config *)field,
+					     struct sim_options, c);
+	struct hold new;
+	int err;
 
+	if (!strncmp(arg, "trace:", 6) || !strncmp(arg, "file:", 5))
+		return sim_hold_recorded(arg, &o->c.hold, o->holds, msg, len);
+	err = hold_parse(arg, &new, msg, len);
 	if (err)
 		return err;
 	if (new.glob || new.gates) {
@@ -80,8 +85,8 @@ static int read_hold(const char *arg, void *field, char *msg, size_t len)
 		hold_free(&new);
 		return -EINVAL;
 	}
-	hold_free(hold);
-	*hold = new;
+	hold_free(&o->c.hold);
+	o->c.hold = new;
 	return 0;
 }
 
@@ -277,4 +282,11 @@ int sim_parse(struct sim_options *o, int argc, char **argv)
 	if (o->c.time && !faults)
 		o->c.faults = 0;
 	return check(&o->c);
+}
+
+void sim_options_free(struct sim_options *o)
+{
+	hold_free(&o->c.hold);
+	for (int i = 0; i < HOLD_NR; i++)
+		sim_samples_free(&o->holds[i]);
 }

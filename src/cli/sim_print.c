@@ -265,6 +265,7 @@ static json_t *json_config(const struct sim_config *c)
 	set(o, "cpus", c->cpus);
 	set(o, "quantum_ns", c->quantum);
 	set(o, "table_bits", c->table_bits);
+	json_object_set_new(o, "served", json_boolean(c->served));
 	set(o, "tasks", c->tasks);
 	json_object_set_new(o, "arrivals", json_string(arrivals[c->arrivals]));
 	json_object_set_new(o, "rate", json_real(c->rate));

@@ -31,6 +31,9 @@ refused --cost lookup
 refused --think 5
 refused --faults 0
 refused --seed x
+refused --hold file:/nowhere/f
+refused --hold trace:/dev/null
+refused --hold '*.db:alloc=5us'
 refused argument
 
 same='d = json.load(sys.stdin)
@@ -79,6 +82,17 @@ for r in dan, now:
 assert dan["stall_ns"]["pmd_on_other_pte"]["count"] > 100
 assert dan["stall_ns"]["avoidable"] > 0 and dan["wakes"]["misdirected"] > 100
 assert now["stall_ns"]["avoidable"] == now["wakes"]["misdirected"] == 0
+EOT
+
+# Recorded times.
+printf '50us\nread 10us\n' >"$scratch/times"
+udax sim --faults 2000 --hold "file:$scratch/times" --json >"$scratch/json" ||
+	fail "--hold file:"
+"$python" - "$scratch/json" <<'EOT' || fail "$(cat "$scratch/json")"
+import json, sys
+hold = json.load(open(sys.argv[1]))["config"]["hold"]
+assert hold["alloc"] == {"kind": "recorded", "mean_ns": 50000}
+assert hold["read"] == {"kind": "recorded", "mean_ns": 10000}
 EOT
 
 # For people.
