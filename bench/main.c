@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "dax/protocol.h"
 #include "proc.h"
+#include "sim_load.h"
 
 struct experiment {
 	const char *name, *what;
@@ -310,6 +311,8 @@ int main(int argc, char **argv)
 		return serve_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "faulters"))
 		return faulters_main(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "simload"))
+		return simload_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help")) {
 		usage(stdout);
 		return BENCH_OK;

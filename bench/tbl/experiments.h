@@ -16,3 +16,4 @@ X(e9, e9_run, "mmap() and munmap() beside faults that keep the mmap lock, or dro
 X(model, model_run, "what the protocol costs by itself: locks, lookups, wakes, memory")
 X(programs, programs_run, "run time of programs of others, native and on emulated DAX")
 X(idle, idle_run, "CPU time of a daemon with 1000 mappings and no faults")
+X(sim, sim_experiment, "the simulator beside live runs: is it within 20 %?")
