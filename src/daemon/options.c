@@ -317,6 +317,9 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
+	if (o->fault_around > 1 && o->track == TRACK_EXACT)
+		return usage("track", "exact", "not with --fault-around: its faults are "
+			     "the kernel's");
 	if (dump) {
 		udaxd_options_dump(o, stdout);
 		return 0;

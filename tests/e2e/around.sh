@@ -66,6 +66,9 @@ around 64 map 0 1m rw advise random 20k 4k check 0 1m 3 fill 0 1m 4 sync \
 	map 8k 12k r check 8k 12k 4 || fail "split mappings"
 expect_faults
 
+udax run --pmem "$scratch/p" --track exact --fault-around 16 -- true 2>"$scratch/err"
+expect_status $? 2
+grep -q 'exact' "$scratch/err" || fail "no reason for exact"
 udax run --pmem "$scratch/p" --fault-around 3 -- true 2>"$scratch/err"
 expect_status $? 2
 grep -q 'power of two' "$scratch/err" || fail "no reason for 3"
