@@ -69,7 +69,7 @@ static json_t *first_dump(const char *path)
 	FILE *f = fopen(path, "re");
 	char line[400];
 
-	while (f && json_array_size(lines) < 12 && fgets(line, sizeof(line), f)) {
+	while (f && json_array_size(lines) < 5 && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		json_array_append_new(lines, json_string(line));
 	}

@@ -57,7 +57,7 @@ static double ops_per_second(const char *path)
 
 static json_t *db_round(struct e3 *e, const char *protocol, const char *hold)
 {
-	unsigned int num = e->opts->quick ? 2000 : 20000;
+	unsigned int num = e->opts->quick ? 2000 : 10000;
 	char command[6000], path[400];
 	json_t *summary, *round = NULL;
 	uint64_t start;
@@ -166,10 +166,25 @@ static int run_append(struct e3 *e, const struct medium *m)
 	return live_cell(&e->live, &cell, e->cells);
 }
 
-int e3_load(struct e3 *e)
+/* Contrast is for faults that are made to meet; a load asks how often they do. */
+static void leave_out_buggy(struct e3 *e)
 {
+	unsigned int i, n = 0;
+
+	for (i = 0; i < e->nr; i++)
+		if (strcmp(e->variants[i].name, "buggy"))
+			e->variants[n++] = e->variants[i];
+	e->nr = n;
+}
+
+int e3_load(struct e3 *all)
+{
+	struct e3 load = *all, *e = &load;
 	struct medium m;
-	int ret = medium_measure(&m, e->opts->seed, e->opts->quick ? 500 : 3000);
+	int ret;
+
+	leave_out_buggy(e);
+	ret = medium_measure(&m, e->opts->seed, e->opts->quick ? 500 : 3000);
 
 	if (ret) {
 		/* What ext4 took on the machine that this was written on. */

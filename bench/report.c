@@ -150,6 +150,23 @@ static void method(const struct report_out *w, FILE *out)
 		"random choice comes from the seed, so each protocol met the same faults.");
 }
 
+/* Lines that a program printed, as it printed them. */
+static void dump(const json_t *lines, const struct report_out *w, FILE *out)
+{
+	char text[4000] = "";
+	json_t *line;
+	size_t i, used = 0;
+
+	if (!json_array_size(lines))
+		return;
+	w->heading(out, 3, NULL, "What the daemon says of the first one lost");
+	json_array_foreach((json_t *)(uintptr_t)lines, i, line)
+		if (used < sizeof(text))
+			used += snprintf(text + used, sizeof(text) - used, "%s%s",
+					 i ? "\n" : "", json_string_value(line));
+	w->code(out, text);
+}
+
 static void experiment(const json_t *r, size_t nr, const struct report_out *w, FILE *out)
 {
 	char title[300], reason[400];
@@ -177,6 +194,7 @@ static void experiment(const json_t *r, size_t nr, const struct report_out *w, F
 		w->plot(out, part);
 	json_array_foreach(json_object_get(r, "tables"), i, part)
 		w->table(out, part);
+	dump(json_object_get(r, "dump"), w, out);
 	if (json_array_size(json_object_get(r, "read"))) {
 		w->heading(out, 3, NULL, "How to read this");
 		w->list(out, json_object_get(r, "read"));

@@ -44,7 +44,13 @@ static void list(FILE *out, const json_t *sentences)
 
 static void code(FILE *out, const char *text)
 {
-	fprintf(out, "\n    %s\n", text);
+	fputs("\n    ", out);
+	for (; *text; text++) {
+		fputc(*text, out);
+		if (*text == '\n')
+			fputs("    ", out);
+	}
+	fputc('\n', out);
 }
 
 static void cell(FILE *out, const char *text)

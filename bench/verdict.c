@@ -181,16 +181,22 @@ static void say_how_often(const json_t *report, struct verdict *v, uint64_t seed
 		dan = cell_variant(cell, CONVERGED);
 		share = variant_interval(dan, "fault_share", seed);
 		used += snprintf(out + used, size - used,
-			"%s%s a 2M fault meets a 4K entry %.0f times in a million faults, "
-			"under dan-all it waits for it %.0f times, which takes %.2f %% "
-			"of all fault time (%.2f to %.2f), and %.1f in 100 of these waits "
-			"end in a 2M mapping", used ? "; under " : "Under ",
-			cell_string(cell, "name"),
-			variant_spread(base, "per_million:counters.conflicts").median,
-			variant_spread(dan, "per_million:counters.stalls.pmd_on_pte.n")
-				.median,
-			share.value * 100, share.low * 100, share.high * 100,
-			useful_part(dan) * 100);
+			"%s%s a 2M fault meets a 4K entry %.0f times in a million faults",
+			used ? "; under " : "Under ", cell_string(cell, "name"),
+			variant_spread(base, "per_million:counters.conflicts").median);
+		if (used < size && !variant_sum(dan, "counters.stalls.pmd_on_pte.n"))
+			used += snprintf(out + used, size - used, ", and under dan-all none "
+					 "of %.0f faults waited for one",
+					 variant_sum(dan, "counters.faults.total"));
+		else if (used < size)
+			used += snprintf(out + used, size - used,
+				", and under dan-all waits for it %.0f times, which takes %.2f "
+				"%% of all fault time (%.2f to %.2f); %.1f in 100 of these "
+				"waits end in a 2M mapping",
+				variant_spread(dan, "per_million:"
+					       "counters.stalls.pmd_on_pte.n").median,
+				share.value * 100, share.low * 100, share.high * 100,
+				useful_part(dan) * 100);
 	}
 	if (!used)
 		snprintf(out, size, "How often a 2M fault meets a locked 4K entry under "

@@ -307,7 +307,7 @@ static void plots(json_t *report, const char *driver, const char *where)
 		 where);
 	sweep_plot(report, driver, "share", name, title, "p", 1,
 		   "part of the 2M faults that meet one", "large_shared.p99", 1e-3,
-		   "p99, us", 0);
+		   "p99, us", PLOT_LOG_Y);
 	snprintf(name, sizeof(name), "scaling-threads-%s", driver);
 	snprintf(title, sizeof(title), "Scaling with threads%s", where);
 	sweep_plot(report, driver, "threads", name, title, "threads", 1, "threads",
