@@ -168,7 +168,11 @@ complains 2 'not a trace' "$scratch"
 complains 2 'not a trace' "$scratch/empty"
 head -c 100 "$trace" >"$scratch/header"
 complains 2 'cut short in its header' "$scratch/header"
-head -c 5000 "$trace" >"$scratch/cut"
+# Without its last ring, which tells who is who.
+udax_run "$scratch/p" --trace "$scratch/whole" --trace-size 64K \
+	-- "$python" "$scratch/faults.py" "$scratch/p" || fail "a small trace"
+head -c $(($(stat -c %s "$scratch/whole") - 65536)) "$scratch/whole" \
+	>"$scratch/cut"
 complains 1 'cut short' "$scratch/cut"
 grep -q ': ' "$scratch/out" || fail "nothing of a trace that is cut short"
 cp --sparse=always "$trace" "$scratch/bad"
