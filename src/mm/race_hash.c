@@ -69,20 +69,6 @@ void race_mix_log(uint64_t hash[2], const char *text, size_t len)
 
 /* ------------------------------------------------------------ file system */
 
-static void add_page(void *arg, uint64_t page, uint8_t fill,
-		     const uint8_t *bytes)
-{
-	uint64_t *sum = arg, hash[2] = { page, fill };
-
-	if (bytes)
-		race_mix_bytes(hash, bytes, DAX_PAGE_SIZE);
-	race_mix(hash, page);
-	race_mix(hash, fill);
-	/* Pages come in no order. */
-	sum[0] += hash[0];
-	sum[1] += hash[1];
-}
-
 static void mix_extents(uint64_t hash[2], const struct simfs_file *f)
 {
 	unsigned int i;
@@ -105,15 +91,6 @@ void race_hash_extents(struct race *x, uint64_t hash[2])
 	for (file = x->r.files; file; file = file->next)
 		mix_extents(hash, &file->fs);
 	race_mix(hash, x->r.fs.used);
-}
-
-static void mix_bytes(uint64_t hash[2], const struct simfs_file *f)
-{
-	uint64_t sum[2] = { 0, 0 };
-
-	simfs_each_page(f, add_page, sum);
-	race_mix(hash, sum[0]);
-	race_mix(hash, sum[1]);
 }
 
 /* ------------------------------------------------------------------ model */
@@ -164,7 +141,7 @@ static void mix_files(uint64_t hash[2], struct race *x)
 		const struct model_file *mf = model_file(file);
 
 		mix_extents(hash, &file->fs);
-		mix_bytes(hash, &file->fs);
+		race_mix(hash, file->fs.digest);
 		race_mix(hash, mf->mapping.i_size);
 		mix_table(hash, &mf->mapping.table);
 		mix_sleepers(hash, x, &mf->mapping);

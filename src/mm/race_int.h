@@ -40,6 +40,7 @@ struct race_task {
 	const struct script_op *op;	/* what it does, or was armed with */
 	uint64_t addr;
 	bool armed, finished;		/* @access waits for `join` */
+	bool solo;			/* see struct model_sched */
 	bool released;			/* finished, while its fault goes on */
 	struct replay_access access;
 };
@@ -91,6 +92,9 @@ void race_tasks_exit(struct race *x);
 /* Does the page table allow what @t waits for? */
 bool race_may_release(struct race *x, const struct race_task *t);
 void race_release(struct race *x, struct race_task *t);
+
+/* race_solo.c: has @t a page to itself, from here on? */
+bool race_is_solo(struct race *x, const struct race_task *t);
 
 /* race.c: which task runs next; NULL ends the run. */
 struct race_task *race_choose(struct race *x);

@@ -160,6 +160,13 @@ static bool race_alone(struct replay *r)
 	return n <= 2;
 }
 
+static bool race_solo(struct replay *r)
+{
+	struct race *x = race_of(r);
+
+	return x->task[x->current].solo;
+}
+
 static bool race_released(struct replay *r)
 {
 	struct race *x = race_of(r);
@@ -178,6 +185,7 @@ static const struct model_sched sched = {
 	.block = race_block,
 	.calm = race_calm,
 	.alone = race_alone,
+	.solo = race_solo,
 	.released = race_released,
 };
 
@@ -276,6 +284,7 @@ static void race_start(struct replay *r, uint64_t addr)
 	wait_for(x, r->op->thread + 1, false);
 	t->op = r->op;
 	t->addr = addr;
+	t->solo = false;
 	release(x, t);
 }
 
@@ -295,6 +304,10 @@ static void race_go(struct replay *r)
 	struct race *x = race_of(r);
 	unsigned int i;
 
+	for (i = 0; i < SCRIPT_THREADS; i++)
+		if (thread(x, i)->armed)
+			thread(x, i)->solo = race_calm(r) &&
+				race_is_solo(x, thread(x, i));
 	for (i = 0; i < SCRIPT_THREADS; i++)
 		if (thread(x, i)->armed)
 			release(x, thread(x, i));

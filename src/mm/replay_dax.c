@@ -164,7 +164,8 @@ static int do_map(struct replay *r, const struct dax_op *op, struct mm *mm,
 	/* maybe_mkwrite(): only where the VMA allows it. */
 	bool write = op->ask.write && vma->flags & VMA_WRITE;
 
-	model_point(r);
+	if (!model_solo_at(r, addr))
+		model_point(r);
 	model_wait_ptl(r);
 	log_event(&r->log, "install-%s(%s)", op->order ? "pmd" : "pte",
 		  write ? "w" : "r");
@@ -213,12 +214,20 @@ void model_drop_pmd(struct replay *r, struct mm *mm, uint64_t addr)
 
 /*
  * While an entry is held and all is calm: what the file system says of its pages
- * does not change any more, whoever asks. Where short neighbours of what is
- * written become written, it may.
+ * does not change any more, whoever asks. Where short unwritten neighbours of
+ * what is written become written, it may.
  */
-static bool stable(struct replay *r, const struct vma *vma)
+static bool stable(struct replay *r, const struct replay_file *file,
+		   const struct vma *vma)
 {
-	return model_calm(r, vma) && !r->o->variant->simfs.split_zeroes;
+	unsigned int i;
+
+	if (!model_calm(r, vma))
+		return false;
+	for (i = 0; r->o->variant->simfs.split_zeroes && i < file->fs.nr_ext; i++)
+		if (file->fs.ext[i].state == SIMFS_UNWRITTEN)
+			return false;
+	return true;
 }
 
 /*
@@ -263,7 +272,7 @@ static void answer(struct replay *r, struct replay_file *file,
 			 (op->order ? DAX_PT_TABLE : DAX_PT_HUGE);
 		break;
 	case DAX_IOMAP:
-		*quiet = stable(r, vma);
+		*quiet = stable(r, file, vma);
 		if (!*quiet)
 			model_point(r);
 		simfs_iomap(&file->fs, op->ask.pos, op->ask.len, op->ask.write,
@@ -346,7 +355,7 @@ void model_run(struct replay *r, struct replay_file *file, struct dax_op *op,
 	op->stats = &m->stats;
 	op->flags |= DAX_FAULT_FLAG_INVAL_LOCKED;
 	do {
-		if (!quiet)
+		if (!quiet && !model_solo(r))
 			model_point(r);
 		downgrades = m->stats.downgrades;
 		lock_take(&op->mapping->i_pages);

@@ -175,7 +175,7 @@ static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
 	struct model_lock *inval = &model_file(vma->owner)->inval;
 	unsigned int result;
 
-	if (!(falls_back(vma, f) && model_calm(r, vma)))
+	if (!(falls_back(vma, f) && model_calm(r, vma)) && !model_solo(r))
 		model_point(r);
 	model_lock(r, inval, false);
 	result = locked_attempt(r, mm, vma, addr, f);
@@ -230,7 +230,8 @@ static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
 			return verb;
 		}
 		saw_fault(r, f);
-		model_point(r);
+		if (!model_solo(r))
+			model_point(r);
 	}
 	return MM_FAULT_DONE;
 }
@@ -252,7 +253,8 @@ static int handle_fault(struct replay *r, struct mm *mm, uint64_t addr,
 	while (verb == MM_FAULT_RETRY) {
 		struct vma *vma;
 
-		model_point(r);
+		if (!model_solo_at(r, addr))
+			model_point(r);
 		/* A VMA that is being changed cannot be locked by itself. */
 		if (mm == &r->mm && model_lock(r, lock, false))
 			vma_lock = false;
@@ -293,7 +295,8 @@ enum replay_outcome model_access(struct replay *r, struct mm *mm, uint64_t addr,
 	model_mark(r);
 	while (!r->error) {
 		model_recall(r);
-		model_point(r);
+		if (!model_solo(r))
+			model_point(r);
 		if (model_released(r))
 			break;
 		vma = mm_find_vma(mm, addr);

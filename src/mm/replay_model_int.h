@@ -22,7 +22,8 @@ struct model_lock {
  * @woken: @op, which was parked, is. @block: until @l may be free. @calm: from
  * here on nobody does anything but faults, none of them synchronous; then some
  * steps are noticed by nobody (doc/kernel-map.md). @alone: at most one other.
- * @released: the thread has made its access, only its fault goes on.
+ * @solo: and the thread keeps to a page that is nobody else's, in a window that
+ * nobody can map at 2M. @released: the thread has made its access, only its fault goes on.
  */
 struct model_sched {
 	void (*point)(struct replay *r);
@@ -35,6 +36,7 @@ struct model_sched {
 	void (*block)(struct replay *r, const struct model_lock *l, bool excl);
 	bool (*calm)(struct replay *r);
 	bool (*alone)(struct replay *r);
+	bool (*solo)(struct replay *r);
 	bool (*released)(struct replay *r);
 };
 
@@ -78,6 +80,22 @@ static inline void model_point(struct replay *r)
 
 	if (m->sched)
 		m->sched->point(r);
+}
+
+/* Does nobody notice the step of a fault, unless it changes @addr's slot? */
+static inline bool model_solo(struct replay *r)
+{
+	const struct model *m = r->arg;
+
+	return m->sched && m->sched->solo(r);
+}
+
+/* The same for one that looks at, or fills, the slot: then a table is there. */
+static inline bool model_solo_at(struct replay *r, uint64_t addr)
+{
+	const struct pmd *pmd = mm_find_pmd(&r->mm, addr);
+
+	return model_solo(r) && pmd && pmd->slot == DAX_PT_TABLE;
 }
 
 static inline void model_saw(struct replay *r, const void *data, size_t len)

@@ -49,6 +49,8 @@ struct simfs_file {
 	unsigned int nr_ext, room_ext;
 	struct simfs_data **data;	/* hash of pages; an absent page is 0s */
 	uint64_t nr_data, nr_buckets;
+	uint64_t digest;		/* hash of the bytes: alike if they came
+					   about alike, page by page */
 	bool dirty;			/* metadata not yet durable */
 	/* Where the next allocations go; NULL: by default. Not owned. */
 	const struct simfs_extent *hint;
@@ -100,11 +102,6 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len);
 /* Bytes from @from on (page aligned) move down by @by (page aligned). */
 void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by);
-/* Each page that was stored, in no order: @bytes, or where NULL all @fill. */
-void simfs_each_page(const struct simfs_file *f,
-		     void (*fn)(void *arg, uint64_t page, uint8_t fill,
-				const uint8_t *bytes),
-		     void *arg);
 void simfs_data_exit(struct simfs_file *f);
 
 uint64_t simfs_blocks(const struct simfs_file *f);	/* pages allocated */

@@ -16,7 +16,20 @@ struct simfs_data {
 	uint64_t page;
 	uint8_t fill;		/* every byte, while there is no @bytes */
 	uint8_t *bytes;
+	uint64_t hash;		/* its part of the file's digest */
 };
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL + 1;
+	return hash ^ hash >> 29;
+}
+
+static void set_hash(struct simfs_file *f, struct simfs_data *d, uint64_t hash)
+{
+	f->digest += hash - d->hash;
+	d->hash = hash;
+}
 
 static struct simfs_data **bucket(const struct simfs_file *f, uint64_t page)
 {
@@ -92,6 +105,7 @@ static struct simfs_data *get(struct simfs_file *f, uint64_t page)
 	if (!d)
 		return NULL;
 	d->page = page;
+	set_hash(f, d, mix(page, 0));
 	insert(f, d);
 	f->nr_data++;
 	return d;
@@ -114,10 +128,11 @@ static uint8_t *bytes_of(struct simfs_data *d)
 	return d->bytes;
 }
 
-static int fill_part(struct simfs_data *d, uint64_t from, uint8_t byte,
-		     uint64_t len)
+static int fill_part(struct simfs_file *f, struct simfs_data *d, uint64_t from,
+		     uint8_t byte, uint64_t len)
 {
 	if (len == DAX_PAGE_SIZE) {
+		set_hash(f, d, mix(d->page, byte));
 		free(d->bytes);
 		d->bytes = NULL;
 		d->fill = byte;
@@ -125,6 +140,7 @@ static int fill_part(struct simfs_data *d, uint64_t from, uint8_t byte,
 	}
 	if (!bytes_of(d))
 		return -ENOMEM;
+	set_hash(f, d, mix(mix(d->hash, from << 16 | len), byte));
 	memset(d->bytes + from, byte, len);
 	return 0;
 }
@@ -162,12 +178,21 @@ int simfs_fill(struct simfs_file *f, uint64_t off, uint8_t byte, uint64_t len)
 		struct simfs_data *d = get(f, off >> PAGE_SHIFT);
 		uint64_t n = in_page(off, len);
 
-		if (!d || fill_part(d, off & (DAX_PAGE_SIZE - 1), byte, n))
+		if (!d || fill_part(f, d, off & (DAX_PAGE_SIZE - 1), byte, n))
 			return -ENOMEM;
 		off += n;
 		len -= n;
 	}
 	return 0;
+}
+
+static uint64_t put_hash(uint64_t hash, uint64_t off, const uint8_t *from,
+			 uint64_t len)
+{
+	hash = mix(hash, off << 16 | len);
+	while (len--)
+		hash = mix(hash, *from++);
+	return hash;
 }
 
 int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
@@ -182,6 +207,7 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 		if (!d || !bytes_of(d))
 			return -ENOMEM;
 		memcpy(d->bytes + (off & (DAX_PAGE_SIZE - 1)), from, n);
+		set_hash(f, d, put_hash(d->hash, off, from, n));
 		from += n;
 		off += n;
 		len -= n;
@@ -190,15 +216,15 @@ int simfs_put(struct simfs_file *f, uint64_t off, const void *src,
 }
 
 /* Clears what [off, end) covers of @d; *@all when that is all of it. */
-static int clear_page(struct simfs_data *d, uint64_t off, uint64_t end,
-		      bool *all)
+static int clear_page(struct simfs_file *f, struct simfs_data *d, uint64_t off,
+		      uint64_t end, bool *all)
 {
 	uint64_t start = d->page << PAGE_SHIFT;
 	uint64_t from = off > start ? off - start : 0;
 	uint64_t to = end - start < DAX_PAGE_SIZE ? end - start : DAX_PAGE_SIZE;
 
 	*all = to - from == DAX_PAGE_SIZE;
-	return *all ? 0 : fill_part(d, from, 0, to - from);
+	return *all ? 0 : fill_part(f, d, from, 0, to - from);
 }
 
 int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
@@ -217,13 +243,14 @@ int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
 				pos = &d->next;
 				continue;
 			}
-			if (clear_page(d, off, end, &all))
+			if (clear_page(f, d, off, end, &all))
 				return -ENOMEM;
 			if (!all) {
 				pos = &d->next;
 				continue;
 			}
 			*pos = d->next;
+			set_hash(f, d, 0);
 			put(d);
 			f->nr_data--;
 		}
@@ -239,21 +266,9 @@ void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by)
 		all = d->next;
 		if (d->page >= from >> PAGE_SHIFT)
 			d->page -= by >> PAGE_SHIFT;
+		set_hash(f, d, mix(d->hash, d->page));
 		insert(f, d);
 	}
-}
-
-void simfs_each_page(const struct simfs_file *f,
-		     void (*fn)(void *arg, uint64_t page, uint8_t fill,
-				const uint8_t *bytes),
-		     void *arg)
-{
-	const struct simfs_data *d;
-	uint64_t i;
-
-	for (i = 0; i < f->nr_buckets; i++)
-		for (d = f->data[i]; d; d = d->next)
-			fn(arg, d->page, d->fill, d->bytes);
 }
 
 void simfs_data_exit(struct simfs_file *f)
