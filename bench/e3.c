@@ -181,7 +181,9 @@ static void say(json_t *report)
 		"said: waking a thread costs as much. The part of the steps that meet "
 		"is swept here, and chosen by nobody in a real program: see how often "
 		"it happens under load. Faults of threads that wait for each other "
-		"(a closed loop) hide stalls in the rate; look at the p99 too.");
+		"(a closed loop) hide stalls in the rate; look at the p99 too. Under the "
+		"loads faults of two CPUs alone can meet; more CPUs would see more of "
+		"it than these two.");
 }
 
 int e3_run(const struct bench_opts *opts, json_t *report)
