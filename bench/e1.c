@@ -104,11 +104,14 @@ static int body(struct live *l, json_t *cells)
 	return ret;
 }
 
-/* The checker's verdict: can anybody be lost? Null if it cannot be asked. */
+/*
+ * The checker's verdict: can anybody be stranded? That is what udaxd finds, at the
+ * moment it happens; who is lost is so too. Null if it cannot be asked.
+ */
 static json_t *checked(const char *cli, const char *test, const char *protocol)
 {
 	char command[4500];
-	json_t *a, *lost;
+	json_t *a, *stranded;
 	FILE *p;
 
 	snprintf(command, sizeof(command), "'%s' check --litmus %s --protocol %s --json",
@@ -117,14 +120,14 @@ static json_t *checked(const char *cli, const char *test, const char *protocol)
 	a = p ? json_loadf(p, 0, NULL) : NULL;
 	if (p)
 		pclose(p);
-	lost = json_object_get(json_array_get(a, 0), "lost");
-	lost = json_is_integer(lost) ? json_boolean(json_integer_value(lost) > 0) :
-		json_null();
+	stranded = json_object_get(json_array_get(a, 0), "stranded");
+	stranded = json_is_integer(stranded) ?
+		   json_boolean(json_integer_value(stranded) > 0) : json_null();
 	json_decref(a);
-	return lost;
+	return stranded;
 }
 
-/* "hangs 3/6" live; "can" by the checker; what must not be is "hangs" and not "can". */
+/* "stranded 3/6" live; "can" by the checker; live and not "can" must not be. */
 static const char *litmus_cell(const json_t *v, bool can, unsigned int *disagree,
 			       char *buf, size_t size)
 {
@@ -137,9 +140,9 @@ static const char *litmus_cell(const json_t *v, bool can, unsigned int *disagree
 	if (lost && !can)
 		(*disagree)++;
 	if (lost)
-		snprintf(buf, size, "hangs %zu/%zu%s", lost, n, can ? "" : " (!)");
+		snprintf(buf, size, "stranded %zu/%zu%s", lost, n, can ? "" : " (!)");
 	else
-		snprintf(buf, size, can ? "ok (can hang)" : "ok");
+		snprintf(buf, size, can ? "ok (can strand)" : "ok");
 	return buf;
 }
 
@@ -160,7 +163,7 @@ static void show(json_t *report)
 		strcat(columns, cell_string(cell, "name"));
 	}
 	table = results_table(report, "litmus", "Litmus tests, live (orders in which somebody "
-			      "was lost, of all orders)", columns);
+			      "was stranded, of all orders)", columns);
 	json_array_foreach((json_t *)(uintptr_t)first, k, v) {
 		row = json_pack("[s]", cell_string(v, "name"));
 		json_array_foreach((json_t *)(uintptr_t)cells, i, cell) {
@@ -169,17 +172,18 @@ static void show(json_t *report)
 			json_array_append_new(row, json_string(litmus_cell(
 				cell_variant(cell, cell_string(v, "name")),
 				json_is_true(can), &disagree, text, sizeof(text))));
-			hung += !strncmp(text, "hangs", 5);
+			hung += !strncmp(text, "stranded", 8);
 			json_decref(can);
 		}
 		results_row(table, row);
 	}
 	json_object_set_new(report, "dump", dump);
-	results_say(report, "answer", "%u of the tests lost somebody live; %u of these are "
-		"tests in which the checker finds that nobody can be lost.", hung, disagree);
+	results_say(report, "answer", "%u of the tests stranded somebody live; %u of these are "
+		"tests in which the checker finds that nobody can be.", hung, disagree);
 	results_say(report, "read", "The first fault holds its entry for 12 ms, the others come "
-		"2 ms apart. hangs n/m: in n of m orders the daemon found a sleeper with "
-		"nobody left to wake it. ok (can hang): the checker (udax check) knows a "
+		"2 ms apart. stranded n/m: in n of m orders the daemon found a sleeper with "
+		"nobody left to wake it, and kicked it; a later fault might have rescued "
+		"it (L4). ok (can strand): the checker (udax check) knows a "
 		"schedule that none of these orders gave.");
 	results_say(report, "not", "ok is no proof: the checker's is. The tests with an "
 		"invalidation (L6 to L8, L10, L13) are not among these: truncations "
