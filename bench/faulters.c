@@ -14,6 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define SWEEP_TIMED 1024
+
+/* The passes' own samples, and one more touch if the division left a rest. */
+_Static_assert(SWEEP_TIMED * 2 + 3 <= FAULTERS_MAX_STEPS, "no sample is dropped");
+
 void faulters_sample(struct worker *w, enum sample_class class, uint64_t ns)
 {
 	struct faulters_thread *t = w->t;
@@ -179,7 +184,7 @@ static void run_pages(struct worker *w)
 }
 
 /*
- * Every page once a pass; every 64th touch is timed by itself. A multiplier that
+ * Every page once a pass; SWEEP_TIMED touches are timed by themselves. A multiplier that
  * is odd permutes the pages of a file whose number of pages is a power of two.
  */
 static void run_sweep(struct worker *w)
@@ -187,12 +192,13 @@ static void run_sweep(struct worker *w)
 	const struct faulters_config *c = &w->f->cfg;
 	uint64_t pages = c->windows * 512ull, i, page, start;
 	uint64_t times = c->random ? 2654435761u : 1;
+	uint64_t every = pages > SWEEP_TIMED ? pages / SWEEP_TIMED : 1;
 
 	for (int pass = 0; pass < 3 && !atomic_load(&w->f->quit); pass++) {
 		start = clock_ns(CLOCK_MONOTONIC);
 		for (i = 0; i < pages; i++) {
 			page = i * times % pages;
-			if (!pass && i % 64 == 0)
+			if (!pass && i % every == 0)
 				faulters_touch(w, w->p->large + page * SMALL_UNIT,
 					       SAMPLE_SMALL, c->write);
 			else if (c->write)

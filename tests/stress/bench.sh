@@ -148,6 +148,7 @@ expect_status $is 0
 	    assert old["counters"]["faults"]["pmd"] == 0
 	    assert old["counters"]["faults"]["total"] == 16 * 512
 	    assert new["counters"]["faults"]["total"] == 16
+	    assert old["pass"]["n"] == new["pass"]["n"] == 3
 	report, e8 = cells("e8")
 	(only,) = e8["one block in each 2M"]["513"]["rounds"]
 	assert only["counters"]["downgrades"] == only["large"]["n"] > 0
