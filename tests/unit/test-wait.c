@@ -159,7 +159,8 @@ static void test_cancel(void **state)
 static void test_one_queue(void **state)
 {
 	struct dax_wait_table table;
-	struct dax_wait_key key = { NULL, 12345 };
+	struct dax_mapping mapping = { .hash = 1 };
+	struct dax_wait_key key = { &mapping, 12345 };
 	void *memory = aligned_alloc(64, dax_wait_table_size(0));
 
 	dax_wait_table_init(&table, 0, memory);
