@@ -26,6 +26,7 @@
 #define WITNESS 501	/* a page that every faulter stores to */
 #define MAPPINGS 1000
 #define CHILDREN 200
+#define FORKS_IN_FAULTS 40	/* a daemon under TSan takes seconds for each */
 #define PATIENCE 120	/* seconds until SIGALRM says that it hangs */
 
 static const char *path;
@@ -266,7 +267,7 @@ static int verb_fork_faults(int argc, char **argv)
 	uint64_t at;
 
 	start_faulters();
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < FORKS_IN_FAULTS; i++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
