@@ -251,6 +251,38 @@ static void tell(struct replay *r, size_t i)
 	set_who(r, 0);
 }
 
+/* Did the page fault that the record belongs to come with this lot? */
+static bool of_page_fault(const struct live_log *g, size_t i)
+{
+	uint32_t cause = g->record[i].hdr.cause;
+
+	for (size_t k = 0; cause && k < i; k++)
+		if (g->record[k].hdr.type == UDAX_TRACE_PAGE_FAULT &&
+		    g->record[k].hdr.cause == cause)
+			return true;
+	return false;
+}
+
+/*
+ * A thread runs again when its page is mapped, and may fault the next time before
+ * the fault has unlocked its entry: each page fault is told with all that is its.
+ */
+static void tell_all(struct replay *r)
+{
+	const struct live_log *g = live_of(r)->log;
+
+	for (size_t i = 0; i < g->nr && !r->error; i++) {
+		if (of_page_fault(g, i))
+			continue;
+		tell(r, i);
+		if (g->record[i].hdr.type != UDAX_TRACE_PAGE_FAULT)
+			continue;
+		for (size_t k = i + 1; k < g->nr && !r->error; k++)
+			if (g->record[k].hdr.cause == g->record[i].hdr.cause)
+				tell(r, k);
+	}
+}
+
 static int keep(struct live_log *g, const struct udax_trace_hdr *hdr)
 {
 	size_t size = hdr->size < sizeof(union record) ? hdr->size :
@@ -283,7 +315,6 @@ void live_log_drain(struct replay *r)
 		replay_fail(r, n, "udaxd's trace cannot be read");
 	if (trace_lost(l->trace))
 		replay_fail(r, -ENOBUFS, "udaxd's trace has lost records");
-	for (size_t i = 0; i < l->log->nr && !r->error; i++)
-		tell(r, i);
+	tell_all(r);
 	l->log->nr = 0;
 }
