@@ -47,17 +47,6 @@ static void count_done(struct exec *x, struct task *t)
 			 now_ns() - t->read_ns);
 }
 
-/* A file that grew is seen by the first fault that the old size would fail. */
-static void refresh_size(struct file *f)
-{
-	struct media *m = f->media;
-	uint64_t size = media_size(m);
-
-	lock_take(&f->mapping.i_pages);
-	__atomic_store_n(&f->mapping.i_size, size, __ATOMIC_RELAXED);
-	lock_release(&f->mapping.i_pages);
-}
-
 static struct dax_vma vma_of(const struct region *r)
 {
 	uint32_t flags = atomic_load_explicit(&r->flags, memory_order_relaxed);
@@ -80,7 +69,7 @@ static void start_op(struct exec *x, struct task *t, unsigned int order,
 
 	if ((order ? pos | PMD_MASK : pos) >=
 	    __atomic_load_n(&t->file->mapping.i_size, __ATOMIC_RELAXED))
-		refresh_size(t->file);
+		file_refresh_size(t->file);	/* it may have grown */
 	dax_op_init_fault(&t->op, &t->file->mapping, order, &vma, t->addr,
 			  flags);
 	t->op.driver = t;

@@ -51,6 +51,15 @@ int file_grow_table(struct file *f)
 	return err;
 }
 
+void file_refresh_size(struct file *f)
+{
+	uint64_t size = media_size(f->media);
+
+	lock_take(&f->mapping.i_pages);
+	__atomic_store_n(&f->mapping.i_size, size, __ATOMIC_RELAXED);
+	lock_release(&f->mapping.i_pages);
+}
+
 static struct file *file_new(struct udaxd *d, struct media *m)
 {
 	struct file *f = calloc(1, sizeof(*f));

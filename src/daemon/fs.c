@@ -282,11 +282,7 @@ static int do_unmap(struct session *s, const struct udax_msg *m,
 static int do_resized(struct session *s, const struct udax_msg *m,
 		      struct file *f)
 {
-	uint64_t size = media_size(f->media);
-
-	lock_take(&f->mapping.i_pages);
-	__atomic_store_n(&f->mapping.i_size, size, __ATOMIC_RELAXED);
-	lock_release(&f->mapping.i_pages);
+	file_refresh_size(f);
 	wire_reply(s->sock, m, 0, NULL, NULL, 0);
 	return 0;
 }

@@ -236,6 +236,8 @@ void file_ref(struct file *f);
 void file_put(struct udaxd *d, struct file *f);
 /* DAX_ALLOC: more memory for the model's table. i_pages not held. */
 int file_grow_table(struct file *f);
+/* The model's i_size becomes that of the medium. i_pages not held. */
+void file_refresh_size(struct file *f);
 void file_link_region(struct file *f, struct region *r);
 void file_unlink_region(struct file *f, struct region *r);
 /* References to all of them. */
