@@ -12,6 +12,7 @@
  * then maps and unmaps memory of its own and prints "mapped", the second stores to
  * a page behind the rounds' and prints "touched".
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -39,17 +40,22 @@ static void say(const char *what)
 	CHECK(write(1, what, strlen(what)) == (ssize_t)strlen(what));
 }
 
-/* State of a thread, as the kernel says it: S while it sleeps in its fault. */
+/*
+ * State of a thread, as the kernel says it: S while it sleeps in its fault, X once
+ * it has ended. It may do so between open and read, which is ESRCH.
+ */
 static char state(pid_t tid)
 {
 	char path[64], text[256] = "", *paren;
+	ssize_t n;
 	int f;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
 	f = open(path, O_RDONLY);
 	if (f < 0)
 		return 'X';
-	CHECK(read(f, text, sizeof(text) - 1) > 0);
+	n = read(f, text, sizeof(text) - 1);
+	CHECK(n > 0 || (n < 0 && errno == ESRCH));
 	close(f);
 	paren = strrchr(text, ')');
 	return paren ? paren[2] : 'X';
