@@ -53,7 +53,6 @@ enum task_next {
 struct task_trace {
 	uint32_t cause;			/* as in struct udax_trace_hdr */
 	uint32_t woken_by;		/* seq of the wake, low bits */
-	bool asleep;			/* a wait has begun and not ended */
 };
 
 struct task {

@@ -431,7 +431,9 @@ bool install_late(struct exec *x, struct task *t)
 	if (!install_begin(x, r, t->addr))
 		return true;
 	if (pgtable_has(&r->pt, t->addr, t->write && !is_private(t))) {
+		PROBE_INSTALL_BEGIN(t->addr, t->tid, t->late_pmd);
 		err = t->late_pmd ? map_2m(x, t) : map_4k(x, t);
+		PROBE_INSTALL_END(t->addr, t->tid, t->late_pmd, err);
 		if (err)
 			pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
 		else
@@ -449,7 +451,7 @@ bool install_late(struct exec *x, struct task *t)
 static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 {
 	struct region *r = t->region;
-	bool write = t->op.ask.write;
+	bool write = t->op.ask.write, huge = (pmd && !zero) || is_hugetlb(t);
 	int err;
 
 	t->installed = true;	/* or dropped: the thread is seen to either way */
@@ -460,11 +462,12 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 		install_end(x, r->session);
 		return err;
 	}
+	PROBE_INSTALL_BEGIN(t->addr, t->tid, huge);
 	if (pmd)
 		pgtable_set_pmd(&r->pt, t->addr, write);
 	else
 		pgtable_set_pte(&r->pt, t->addr, write);
-	if ((pmd && !zero) || is_hugetlb(t))
+	if (huge)
 		err = map_2m(x, t);
 	else if (x->around && !zero && !t->file->exact && around_map(x, t))
 		err = 0;
@@ -474,6 +477,7 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 		pgtable_zap(&r->pt, t->addr, t->addr + DAX_PAGE_SIZE);
 	else
 		look_again(t, write);
+	PROBE_INSTALL_END(t->addr, t->tid, huge, err);
 	install_end(x, r->session);
 	return err;
 }
@@ -513,7 +517,9 @@ void install_refill(struct exec *x, struct task *t)
 		return;
 	counter_add(&t->stats->refill, 1);
 	if (install_begin(x, r, t->addr)) {
+		PROBE_INSTALL_BEGIN(t->addr, t->tid, pmd);
 		err = pmd ? map_2m(x, t) : map_4k(x, t);
+		PROBE_INSTALL_END(t->addr, t->tid, pmd, err);
 		if (!err)
 			look_again(t, t->write);
 		install_end(x, r->session);

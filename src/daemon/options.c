@@ -360,12 +360,18 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 #else
 	const char *allocator = "libc";
 #endif
+#ifdef HAVE_USDT
+	const char *usdt = "yes";
+#else
+	const char *usdt = "no";
+#endif
 
 	fprintf(out, "version=%s\n", PACKAGE_VERSION);
 	fprintf(out, "wire_version=%d\n", UDAX_WIRE_VERSION);
 	fprintf(out, "compiler=%s\n", __VERSION__);
 	fprintf(out, "debug=%s\n", debug);
 	fprintf(out, "allocator=%s\n", allocator);
+	fprintf(out, "usdt=%s\n", usdt);
 	fprintf(out, "socket=%s\n", o->socket ? o->socket : "");
 	for (unsigned int i = 0; i < o->nr_pmem; i++)
 		fprintf(out, "pmem=%s\n", o->pmem[i]);

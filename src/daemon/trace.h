@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the fault service tells the trace (--trace; udax/trace.h has the format).
- * Off, each call here is one test of exec.trace. On, a record is written to the
+ * What the fault service tells the trace (--trace; udax/trace.h has the format),
+ * and the probes (probes.h). Off, each call here is one test of exec.trace. On, a record is written to the
  * executor's own ring: no lock, no allocation. Sessions, files and regions are
  * made known in a ring of their own, under a lock (LOCK_RANK_LEAF).
  */
@@ -9,6 +9,7 @@
 #define UDAX_DAEMON_TRACE_H
 
 #include "daemon/exec.h"
+#include "daemon/probes.h"
 #include "lib/trace_ring.h"
 
 struct trace {
@@ -45,15 +46,22 @@ void trace_do_split(struct exec *x, struct task *t);
 void trace_do_stranded(struct exec *x, struct task *t);
 enum dax_verb trace_do_step(struct exec *x, struct task *t);
 
-/* A record of @t's, or NULL; trace_commit() follows. */
+/* The program's thread that @t works for. */
+static inline uint32_t trace_tid(const struct task *t)
+{
+	return t->kind == TASK_FAULT ? t->tid : 0;
+}
+
+/* A record of @t's, or NULL (also without a trace); trace_commit() follows. */
 static inline void *trace_task_begin(struct exec *x, const struct task *t,
 				     enum udax_trace_type type,
 				     unsigned int size)
 {
-	struct udax_trace_hdr *hdr = trace_begin(x->trace, type, size);
+	struct udax_trace_hdr *hdr;
 
+	hdr = x->trace ? trace_begin(x->trace, type, size) : NULL;
 	if (hdr) {
-		hdr->tid = t->kind == TASK_FAULT ? t->tid : 0;
+		hdr->tid = trace_tid(t);
 		hdr->cause = t->trace.cause;
 	}
 	return hdr;
@@ -67,6 +75,7 @@ static inline bool tracing(const struct exec *x)
 /* A message has become the fault @t. */
 static inline void trace_page_fault(struct exec *x, struct task *t, bool refill)
 {
+	PROBE_FAULT_BEGIN(t->addr, t->tid, t->write, refill);
 	if (tracing(x))
 		trace_do_page_fault(x, t, refill);
 }
@@ -110,6 +119,8 @@ static inline void trace_attempt(struct exec *x, struct task *t)
 /* ... and is over. */
 static inline void trace_done(struct exec *x, struct task *t)
 {
+	PROBE_ATTEMPT_DONE(t->addr, t->tid, t->op.order, t->op.result,
+			   t->op.reason);
 	if (tracing(x))
 		trace_do_done(x, t);
 }
@@ -117,6 +128,9 @@ static inline void trace_done(struct exec *x, struct task *t)
 /* The sleeping task, of whichever executor, has been found stranded. i_pages held. */
 static inline void trace_stranded(struct exec *x, struct task *t)
 {
+	PROBE_STRANDED(t->file->id, trace_tid(t), t->op.waiter.key.entry_start,
+		       t->op.order, t->op.waiter.blocker,
+		       t->op.waiter.blocker_order);
 	if (tracing(x))
 		trace_do_stranded(x, t);
 }
@@ -127,7 +141,8 @@ static inline void trace_stranded(struct exec *x, struct task *t)
  */
 static inline enum dax_verb trace_step(struct exec *x, struct task *t)
 {
-	return tracing(x) ? trace_do_step(x, t) : dax_op_step(&t->op);
+	return tracing(x) || probing_steps() ? trace_do_step(x, t) :
+					       dax_op_step(&t->op);
 }
 
 #endif

@@ -12,10 +12,17 @@ static void entry_record(struct exec *x, const struct task *t,
 {
 	struct udax_trace_entry *rec = trace_task_begin(x, t, type, sizeof(*rec));
 
+	index = dax_entry_first(entry, index);
+	if (type == UDAX_TRACE_LOCK)
+		PROBE_ENTRY_LOCK(t->file->id, trace_tid(t), index,
+				 dax_entry_order(entry));
+	else if (type == UDAX_TRACE_UNLOCK)
+		PROBE_ENTRY_UNLOCK(t->file->id, trace_tid(t), index,
+				   dax_entry_order(entry));
 	if (!rec)
 		return;
 	rec->file = t->file->id;
-	rec->index = dax_entry_first(entry, index);
+	rec->index = index;
 	rec->entry = entry;
 	trace_commit(x->trace);
 }
@@ -109,16 +116,19 @@ static void wait_record(struct exec *x, const struct task *t,
 
 static void wait_end_record(struct exec *x, const struct task *t)
 {
+	const struct dax_waiter *w = &t->op.waiter;
 	struct udax_trace_wait_end *rec;
 
+	PROBE_WAIT_END(t->file->id, trace_tid(t), w->key.entry_start,
+		       w->stranded, w->kicked);
 	rec = trace_task_begin(x, t, UDAX_TRACE_WAIT_END, sizeof(*rec));
 	if (!rec)
 		return;
 	rec->file = t->file->id;
-	rec->key = t->op.waiter.key.entry_start;
+	rec->key = w->key.entry_start;
 	rec->wake = t->trace.woken_by;
-	rec->stranded = t->op.waiter.stranded;
-	rec->kicked = t->op.waiter.kicked;
+	rec->stranded = w->stranded;
+	rec->kicked = w->kicked;
 	trace_commit(x->trace);
 }
 
@@ -131,6 +141,7 @@ static void wake_record(struct exec *x, struct task *t, uint64_t key,
 	struct dax_waiter *w;
 	uint32_t seq = 0;
 
+	PROBE_WAKE(t->file->id, trace_tid(t), key, mode, scanned, woken);
 	rec = trace_task_begin(x, t, UDAX_TRACE_WAKE, sizeof(*rec));
 	if (rec) {
 		seq = rec->hdr.seq;
@@ -198,8 +209,10 @@ static void tell_verb(struct exec *x, struct task *t, enum dax_verb verb)
 			     false);
 		break;
 	case DAX_PARK:
-		t->trace.asleep = true;
 		t->trace.woken_by = 0;
+		PROBE_WAIT_BEGIN(t->file->id, trace_tid(t),
+				 op->waiter.key.entry_start, op->order,
+				 op->waiter.blocker, op->waiter.blocker_order);
 		wait_record(x, t, UDAX_TRACE_WAIT_BEGIN);
 		break;
 	case DAX_DONE:
@@ -286,9 +299,8 @@ enum dax_verb trace_do_step(struct exec *x, struct task *t)
 
 	if (t->kind == TASK_RANGE && !t->trace.cause)
 		range_record(x, t, false);
-	if (t->trace.asleep)
+	if (op->waiter.asleep)
 		wait_end_record(x, t);
-	t->trace.asleep = false;
 	tell_answer(x, t);
 	verb = dax_op_step(op);
 	tell_step(x, t, &b);
