@@ -69,6 +69,7 @@ int report_main(int argc, char **argv);
 int touch_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int faulters_main(int argc, char **argv);
+int mapper_main(int argc, char **argv);
 
 /* Kernel, CPU, load, command, date; new reference. */
 json_t *host_json(const struct bench_opts *opts);

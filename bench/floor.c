@@ -49,6 +49,19 @@ static bool group_wanted(const struct floor *f, const struct group *g)
 	return !by_group || name_listed(only, g->name);
 }
 
+/* A page that somebody looks at refuses for a moment (EAGAIN). */
+static int collapse(void *p, uint64_t size)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	for (int i = 0; madvise(p, size, MADV_COLLAPSE); i++) {
+		if (errno != EAGAIN || i == 50)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 /* A file whose pages are all there; @huge: every 2M of it one folio. */
 static int make_file(const char *path, uint64_t size, bool huge)
 {
@@ -61,10 +74,7 @@ static int make_file(const char *path, uint64_t size, bool huge)
 		ret = -errno;
 	if (!ret && huge) {
 		p = map_aligned(fd, size);
-		if (p == MAP_FAILED)
-			ret = -errno;
-		else if (madvise(p, size, MADV_COLLAPSE))
-			ret = -errno;
+		ret = p == MAP_FAILED ? -errno : collapse(p, size);
 		if (p != MAP_FAILED)
 			munmap(p, size);
 	}
@@ -99,15 +109,6 @@ static int make_files(struct floor *f)
 	return ret;
 }
 
-static void remove_files(const struct floor *f)
-{
-	if (!f->dir[0])
-		return;
-	unlink(f->small);
-	unlink(f->huge);
-	rmdir(f->dir);
-}
-
 /* userfaultfd with the features that the raw loop needs; else why not. */
 static bool can_run(void)
 {
@@ -135,32 +136,54 @@ static int run_groups(struct floor *f)
 		}
 		f->g = g;
 		ret = floor_run_group(f);
+		if (!ret)
+			floor_report_group(f);
+		floor_end_group(f);
 	}
 	return ret;
 }
 
-int floor_run(const struct bench_opts *opts, json_t *report)
+int floor_open(struct floor *f, const struct bench_opts *opts)
 {
-	struct floor *f = calloc(1, sizeof(*f));
 	int ret;
 
-	if (!f || !can_run()) {
-		free(f);
-		return BENCH_CANNOT;
-	}
+	memset(f, 0, sizeof(*f));
+	if (!can_run())
+		return -EPERM;
 	f->opts = opts;
-	f->report = report;
-	f->raw = json_array();
-	json_object_set_new(report, "groups", f->raw);
 	f->rounds = opts->repeat ? opts->repeat : opts->quick ? QUICK_ROUNDS : ROUNDS;
 	f->nr_cpus = cpus_allowed(f->cpus, 64);
 	ret = make_files(f);
-	f->have_udax = !ret && !udax_find(&f->tree);
-	if (!ret && !f->have_udax)
-		puts("The udax variants are left out.");
-	if (!ret)
+	if (ret)
+		floor_close(f);
+	return ret;
+}
+
+void floor_close(struct floor *f)
+{
+	if (!f->dir[0])
+		return;
+	unlink(f->small);
+	unlink(f->huge);
+	rmdir(f->dir);
+	f->dir[0] = '\0';
+}
+
+int floor_run(const struct bench_opts *opts, json_t *report)
+{
+	struct floor *f = malloc(sizeof(*f));
+	int ret = f ? floor_open(f, opts) : -ENOMEM;
+
+	if (!ret) {
+		f->report = report;
+		f->raw = json_array();
+		json_object_set_new(report, "groups", f->raw);
+		f->have_udax = !udax_find(&f->tree);
+		if (!f->have_udax)
+			puts("The udax variants are left out.");
 		ret = run_groups(f);
-	remove_files(f);
+		floor_close(f);
+	}
 	if (!ret)
 		floor_report_end(f);
 	free(f);

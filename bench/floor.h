@@ -147,9 +147,33 @@ struct floor {
 	unsigned int nr;
 };
 
-/* Starts the variants of @f->g that are wanted, runs all rounds, ends them. */
+/*
+ * Starts the variants of @f->g that are wanted and runs all rounds. 0 or -errno;
+ * floor_end_group() in either case, when the figures have been read.
+ */
 int floor_run_group(struct floor *f);
+void floor_end_group(struct floor *f);
 bool floor_wanted(const struct floor *f, const char *variant);
+
+/* --------------------------------------------------------------- floor.c */
+
+/* The files, in opts->dir. 0, or -errno with a sentence on stderr and nothing open. */
+int floor_open(struct floor *f, const struct bench_opts *opts);
+void floor_close(struct floor *f);
+
+/* --------------------------------------------------------- floor_cost.c */
+
+/* What a fault takes longer over the raw loop than natively, ns; medians of rounds. */
+struct floor_cost {
+	double read, write, huge;	/* 4K, 4K, 2M of huge folios */
+};
+
+/*
+ * Measures it, briefly, with the affinity that we have: one thread and its loop, on
+ * one CPU if that is all there is, else pinned by nobody, with a loop on each. 0 or
+ * -errno with a sentence on stderr.
+ */
+int floor_cost(const struct bench_opts *opts, struct floor_cost *cost);
 
 /* -------------------------------------------------------- floor_report.c */
 

@@ -364,9 +364,11 @@ int floor_run_group(struct floor *f)
 		if (f->runners[i].v->kind == UDAX)
 			f->runners[i].daemon_kb =
 				private_kb(f->runners[i].daemon.child.pid);
-	if (!ret)
-		floor_report_group(f);
-	for (i = 0; i < f->nr; i++)
-		runner_stop(&f->runners[i]);
 	return ret;
+}
+
+void floor_end_group(struct floor *f)
+{
+	while (f->nr)
+		runner_stop(&f->runners[--f->nr]);
 }

@@ -309,6 +309,8 @@ int main(int argc, char **argv)
 		return touch_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "serve"))
 		return serve_main(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "mapper"))
+		return mapper_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "faulters"))
 		return faulters_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "simload"))

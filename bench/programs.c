@@ -4,8 +4,11 @@
  * under `udax run` with its private daemon, and served by a udaxd that runs
  * already, in turn; ratios are of neighbouring rounds.
  */
+#include "programs.h"
+
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench.h"
-#include "proc.h"
-#include "results.h"
-#include "stats.h"
-
-#define ROUNDS 5
-#define MAX_ROUNDS 100
-#define MEAN_BOUND 1.10
-#define WORST_BOUND 1.35
+#define ROUNDS 3
 
 static const struct program {
 	const char *name, *needs, *command;
@@ -33,26 +28,7 @@ static const struct program {
 
 #define NR_PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 
-/* How a program is run. */
-enum way { NATIVE, RUN, SERVED, WAYS };
-
-struct all {
-	const struct bench_opts *opts;
-	json_t *report;
-	struct udax_tree tree;
-	struct udax_daemon daemon;
-	char dir[300];
-	unsigned int rounds;
-};
-
-/* Seconds: by the clock, and of CPU, of all that ran for it. */
-struct took {
-	double wall, cpu;
-};
-
-struct times {
-	struct took t[WAYS][MAX_ROUNDS];
-};
+const char *const placement_names[PLACEMENTS] = { "pinned", "unpinned" };
 
 static double seconds_of(struct timeval tv)
 {
@@ -74,6 +50,7 @@ static int run_argv(char *const *argv, char *const *envp, struct took *took)
 		if (errno != EINTR)
 			return -errno;
 	took->wall = (clock_ns(CLOCK_MONOTONIC) - start) / 1e9;
+	took->minor_faults = usage.ru_minflt;
 	took->cpu = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
 }
@@ -110,7 +87,7 @@ static int empty_directory(const char *dir)
 	return ret;
 }
 
-static double daemon_cpu(const struct all *a)
+static double daemon_cpu(const struct programs *a)
 {
 	clockid_t clock;
 
@@ -118,7 +95,66 @@ static double daemon_cpu(const struct all *a)
 	       clock_ns(clock) / 1e9;
 }
 
-static int run_way(struct all *a, enum way way, const char *command,
+static double number(const json_t *o, const char *name)
+{
+	return json_number_value(json_object_get(o, name));
+}
+
+/* Since the daemon's start. */
+static int count(struct programs *a, struct counts *c)
+{
+	const json_t *all, *faults;
+	json_t *status;
+	int ret = rpc_call(&a->rpc, "get_status", NULL, &status);
+
+	if (ret)
+		return ret;
+	all = json_object_get(status, "counters");
+	faults = json_object_get(all, "faults");
+	*c = (struct counts){
+		.small = number(faults, "pte") + number(all, "refill"),
+		.huge = number(faults, "pmd"), .reads = number(faults, "read"),
+		.mappings = number(all, "mappings"),
+		.processes = number(all, "processes"),
+		.huge_ms = number(all, "fault_pmd_ns") / 1e6,
+	};
+	json_decref(status);
+	return 0;
+}
+
+/* What @before has grown to. */
+static struct counts grown(const struct counts *before, const struct counts *after)
+{
+	struct counts c = {
+		.small = after->small - before->small,
+		.huge = after->huge - before->huge,
+		.reads = after->reads - before->reads,
+		.mappings = after->mappings - before->mappings,
+		.processes = after->processes - before->processes,
+		.huge_ms = after->huge_ms - before->huge_ms,
+	};
+
+	c.reads = c.small + c.huge ? c.reads / (c.small + c.huge) : 0;
+	return c;
+}
+
+static int run_served(struct programs *a, const char *text, struct took *took)
+{
+	struct counts before, after;
+	double cpu = daemon_cpu(a);
+	int ret = count(a, &before);
+
+	if (!ret)
+		ret = shell(text, a->daemon.env, took);
+	if (!ret)
+		ret = count(a, &after);
+	if (!ret)
+		took->counts = grown(&before, &after);
+	took->cpu += daemon_cpu(a) - cpu;
+	return ret;
+}
+
+static int run_way(struct programs *a, enum way way, const char *command,
 		   struct took *took)
 {
 	char *text = in_directory(a->dir, command);
@@ -127,14 +163,13 @@ static int run_way(struct all *a, enum way way, const char *command,
 			 "exec \"$0\" run -q --pmem \"$1\" -- /bin/sh -c \"$2\" 2>\"$1/err\"",
 			 a->tree.cli, a->dir, text, NULL };
 	int ret = empty_directory(a->dir);
-	double before = daemon_cpu(a);
 
-	if (!ret && way == RUN)
+	if (!ret && way == RUN_WAY)
 		ret = run_argv(argv, NULL, took);
+	else if (!ret && way == SERVED_WAY)
+		ret = run_served(a, text, took);
 	else if (!ret)
-		ret = shell(text, way == SERVED ? a->daemon.env : NULL, took);
-	if (way == SERVED)
-		took->cpu += daemon_cpu(a) - before;
+		ret = shell(text, NULL, took);
 	free(text);
 	return ret;
 }
@@ -154,7 +189,7 @@ static bool installed(const char *needs)
 	return !ret;
 }
 
-static void show_output(const struct all *a)
+static void show_output(const struct programs *a)
 {
 	char cmd[400];
 
@@ -163,20 +198,22 @@ static void show_output(const struct all *a)
 		fputs("udax-bench: it said nothing\n", stderr);
 }
 
-static int run_rounds(struct all *a, const char *name, const char *command,
-		      struct times *t)
+int programs_rounds(struct programs *a, const char *name, const char *command,
+		    unsigned int rounds, bool warm, struct times *t)
 {
 	static const char *const ways[] = { "native", "udax run", "served" };
 	unsigned int i;
 	int round, ret;
 
-	for (round = -1; round < (int)a->rounds; round++) {
+	t->rounds = rounds;
+	for (round = warm ? -1 : 0; round < (int)rounds; round++) {
 		for (i = 0; i < WAYS; i++) {
 			enum way way = (i + round + 1) % WAYS;
-			struct took took;
+			struct took took = { 0 };
 
-			progress("programs: %s, round %d/%u, %s", name, round + 1,
-				 a->rounds, ways[way]);
+			progress("programs: %s, %s, round %d/%u, %s",
+				 placement_names[a->placement], name, round + 1, rounds,
+				 ways[way]);
 			ret = bench_interrupted ? -EINTR :
 						  run_way(a, way, command, &took);
 			if (ret) {
@@ -195,165 +232,96 @@ static int run_rounds(struct all *a, const char *name, const char *command,
 	return 0;
 }
 
-static struct spread ratio(const struct all *a, const struct times *t, enum way way,
-			   bool cpu)
+struct spread programs_extra(const struct times *t, enum way way)
 {
-	double v[MAX_ROUNDS];
+	double v[PROGRAMS_MAX_ROUNDS];
 	unsigned int i;
 
-	for (i = 0; i < a->rounds; i++) {
-		const struct took *x = &t->t[way][i], *n = &t->t[NATIVE][i];
-
-		v[i] = cpu ? x->cpu / n->cpu : x->wall / n->wall;
-	}
-	return spread_of(v, a->rounds);
+	for (i = 0; i < t->rounds; i++)
+		v[i] = (t->t[way][i].wall - t->t[NATIVE_WAY][i].wall) * 1e3;
+	return spread_of(v, t->rounds);
 }
 
-static struct spread milliseconds(const struct all *a, const struct times *t,
-				  enum way way)
+double programs_native_faults(const struct times *t)
 {
-	double v[MAX_ROUNDS];
+	double v[PROGRAMS_MAX_ROUNDS];
 	unsigned int i;
 
-	for (i = 0; i < a->rounds; i++)
-		v[i] = t->t[way][i].wall * 1e3;
-	return spread_of(v, a->rounds);
+	for (i = 0; i < t->rounds; i++)
+		v[i] = t->t[NATIVE_WAY][i].minor_faults -
+			t->t[SERVED_WAY][i].minor_faults;
+	return fmax(spread_of(v, t->rounds).median, 0);
 }
 
-struct sums {
-	double logs[WAYS], worst[WAYS];
-	const char *worst_name[WAYS];
-	unsigned int nr;
-};
-
-static void report_program(struct all *a, json_t *table, const struct program *p,
-			   const struct times *t, struct sums *sums)
+/* All programs in the placement at work. */
+static int run_all(struct programs *a)
 {
-	struct spread native = milliseconds(a, t, NATIVE);
-	struct spread run = ratio(a, t, RUN, false), run_cpu = ratio(a, t, RUN, true);
-	struct spread served = ratio(a, t, SERVED, false);
-	struct spread served_cpu = ratio(a, t, SERVED, true);
-	const struct spread *of[WAYS] = { [RUN] = &run, [SERVED] = &served };
-	int way;
-
-	results_row(table, json_pack("[s,o,o,o,o,o]", p->name, spread_json(&native),
-				     spread_json(&run), spread_json(&served),
-				     spread_json(&run_cpu), spread_json(&served_cpu)));
-	printf("  %-14s native %7.0f ms, udax run %.3f, served %.3f\n", p->name,
-	       native.median, run.median, served.median);
-	for (way = RUN; way < WAYS; way++) {
-		sums->logs[way] += log(of[way]->median);
-		if (of[way]->median > sums->worst[way]) {
-			sums->worst[way] = of[way]->median;
-			sums->worst_name[way] = p->name;
-		}
-	}
-	sums->nr++;
-}
-
-/* What `udax run` itself takes: of a program that does nothing. */
-static int startup(struct all *a, double *ms)
-{
-	struct times t;
-	struct spread s;
-	double v[MAX_ROUNDS];
-	unsigned int i;
-	int ret = run_rounds(a, "true", "true", &t);
-
-	for (i = 0; i < a->rounds && !ret; i++)
-		v[i] = (t.t[RUN][i].wall - t.t[NATIVE][i].wall) * 1e3;
-	if (ret)
-		return ret;
-	s = spread_of(v, a->rounds);
-	*ms = s.median;
-	json_object_set_new(a->report, "startup_ms", spread_json(&s));
-	printf("udax run of a program that does nothing: %.1f ms more (%.1f-%.1f)\n",
-	       s.median, s.min, s.max);
-	return 0;
-}
-
-static void report_sums(struct all *a, const struct sums *s)
-{
-	static const char *const names[] = { [RUN] = "udax run", [SERVED] = "served" };
-	int way;
-
-	for (way = RUN; way < WAYS; way++) {
-		double mean = exp(s->logs[way] / s->nr);
-		bool holds = mean <= MEAN_BOUND && s->worst[way] <= WORST_BOUND;
-
-		printf("%s: geometric mean of %u programs %.3f (wanted %.2f), worst %.3f, "
-		       "%s (wanted %.2f): %s\n", names[way], s->nr, mean, MEAN_BOUND,
-		       s->worst[way], s->worst_name[way], WORST_BOUND,
-		       holds ? "holds" : "DOES NOT HOLD");
-		json_object_set_new(a->report, way == RUN ? "run" : "served", json_pack(
-			"{s:f,s:f,s:s,s:b}", "geometric_mean", mean, "worst",
-			s->worst[way], "worst_program", s->worst_name[way],
-			"holds", holds));
-	}
-}
-
-static int run_programs(struct all *a)
-{
-	json_t *table = results_table(a->report, "programs",
-		"Programs: run time, native, and as a multiple of that",
-		"program|native ms|udax run|served|CPU, udax run|CPU, served");
 	struct sums sums = { .nr = 0 };
 	struct times t;
-	double start_ms;
+	struct costs c;
 	unsigned int i;
-	int ret = startup(a, &start_ms);
+	int ret = programs_cost(a, &c);
 
+	if (!ret)
+		programs_tables(a);
 	for (i = 0; i < NR_PROGRAMS && !ret; i++) {
 		const struct program *p = &programs[i];
 
 		if (!name_listed(a->opts->only, p->name))
 			continue;
 		if (!installed(p->needs)) {
-			printf("  %-14s left out: needs %s\n", p->name, p->needs);
+			if (a->placement == PINNED)
+				printf("  %-14s left out: needs %s\n", p->name, p->needs);
 			continue;
 		}
-		ret = run_rounds(a, p->name, p->command, &t);
+		/* The pinned runs have warmed up what there is to be. */
+		ret = programs_rounds(a, p->name, p->command, a->rounds,
+				      a->placement == PINNED, &t);
 		if (!ret)
-			report_program(a, table, p, &t, &sums);
+			programs_add(a, p->name, &t, &c, &sums);
 	}
-	if (ret)
-		return ret;
-	if (!sums.nr)
-		return -ENOENT;
-	putchar('\n');
-	results_print_table(table, stdout);
-	report_sums(a, &sums);
-	return 0;
+	if (!ret && !sums.nr)
+		ret = -ENOENT;
+	if (!ret)
+		programs_judge(a, &sums);
+	return ret;
 }
 
-static const char *const how_to_read[] = {
-	"Wall time of the command and all that it starts, in an empty directory of a tmpfs.",
-	"udax run: with the start and the end of its private daemon. served: by a udaxd that "
-	"runs already, so that this is what the faults, the attaching of each process and the "
-	"changes of mappings cost. CPU: the ratio of CPU times, udaxd's among them.",
-};
-
-static const char *const what_not[] = {
-	"A program that runs for some milliseconds takes a multiple of that under udax run: "
-	"the start of the daemon is shown apart.",
-	"A tmpfs is faster than any real medium: natively nothing is waited for here.",
-	"On a loaded machine the run times say who was waiting for a CPU; the CPU times "
-	"still hold.",
-};
-
-static void say(json_t *report, const char *where, const char *title,
-		const char *const *text, size_t nr)
+/* Of us, and of all that we start from now on. */
+static int allow(const int *cpus, unsigned int nr)
 {
-	size_t i;
+	unsigned int i;
+	cpu_set_t set;
 
-	printf("\n%s\n", title);
-	for (i = 0; i < nr; i++) {
-		results_say(report, where, "%s", text[i]);
-		results_print_sentence(text[i], stdout);
-	}
+	CPU_ZERO(&set);
+	for (i = 0; i < nr; i++)
+		CPU_SET(cpus[i], &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
 }
 
-static void remove_all(const struct all *a)
+static int run_placement(struct programs *a, enum placement placement)
+{
+	int ret;
+
+	a->placement = placement;
+	ret = allow(a->cpus, placement == PINNED ? 1 : a->nr_cpus);
+	if (!ret)
+		ret = udax_start(&a->daemon, &a->tree, a->dir, NULL, 0);
+	if (ret) {
+		fprintf(stderr, "udax-bench: udaxd: %s\n", strerror(-ret));
+		return ret;
+	}
+	ret = rpc_open(&a->rpc, a->daemon.sock);
+	if (ret)
+		fprintf(stderr, "udax-bench: udaxd: %s\n", a->rpc.error);
+	else
+		ret = run_all(a);
+	rpc_close(&a->rpc);
+	udax_stop(&a->daemon);
+	return ret;
+}
+
+static void remove_all(const struct programs *a)
 {
 	struct took took;
 	char *text;
@@ -364,9 +332,20 @@ static void remove_all(const struct all *a)
 	free(text);
 }
 
+static int run_placements(struct programs *a)
+{
+	int ret = run_placement(a, PINNED);
+
+	/* On one CPU there is no other. */
+	if (!ret && a->nr_cpus > 1)
+		ret = run_placement(a, UNPINNED);
+	allow(a->cpus, a->nr_cpus);
+	return ret;
+}
+
 int programs_run(const struct bench_opts *opts, json_t *report)
 {
-	struct all *a = calloc(1, sizeof(*a));
+	struct programs *a = calloc(1, sizeof(*a));
 	int ret;
 
 	if (!a || udax_find(&a->tree)) {
@@ -375,29 +354,23 @@ int programs_run(const struct bench_opts *opts, json_t *report)
 	}
 	a->opts = opts;
 	a->report = report;
+	a->rpc.fd = -1;
+	a->nr_cpus = cpus_allowed(a->cpus, 64);
 	a->rounds = opts->repeat ? opts->repeat : opts->quick ? 1 : ROUNDS;
-	if (a->rounds > MAX_ROUNDS)
-		a->rounds = MAX_ROUNDS;
+	if (a->rounds > PROGRAMS_MAX_ROUNDS)
+		a->rounds = PROGRAMS_MAX_ROUNDS;
 	snprintf(a->dir, sizeof(a->dir), "%.200s/udax-bench.XXXXXX", opts->dir);
 	if (!mkdtemp(a->dir)) {
 		fprintf(stderr, "udax-bench: %s: %s\n", a->dir, strerror(errno));
 		free(a);
 		return BENCH_CANNOT;
 	}
-	ret = udax_start(&a->daemon, &a->tree, a->dir, NULL, 0);
-	if (!ret) {
-		ret = run_programs(a);
-		udax_stop(&a->daemon);
-	}
+	ret = run_placements(a);
 	remove_all(a);
-	if (!ret) {
-		say(report, "read", "How to read this", how_to_read,
-		    sizeof(how_to_read) / sizeof(how_to_read[0]));
-		say(report, "not", "What not to conclude", what_not,
-		    sizeof(what_not) / sizeof(what_not[0]));
-	} else if (ret == -ENOENT) {
+	if (!ret)
+		programs_end(report);
+	else if (ret == -ENOENT)
 		fputs("udax-bench: none of the programs is installed\n", stderr);
-	}
 	free(a);
 	return ret == -ENOENT ? BENCH_CANNOT : ret ? BENCH_FAIL : BENCH_OK;
 }

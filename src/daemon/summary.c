@@ -151,6 +151,7 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 		err |= set_mmap_lock(o, s);
 	err |= set(o, "fault_ns", total_ns(&s->lat_pte, s->pte) +
 		   total_ns(&s->lat_pmd, s->pmd));
+	err |= set(o, "fault_pmd_ns", total_ns(&s->lat_pmd, s->pmd));
 	err |= json_object_set_new(o, "stalls", stalls(s));
 	err |= json_object_set_new(o, "stalls_ns", stalls_ns(s));
 	err |= set(o, "useful_waits", s->useful_waits);

@@ -133,6 +133,7 @@ static void test_names(void **state)
 	assert_int_equal(number(o, "conflicts"), stats.dax.conflicts);
 	assert_int_equal(number(o, "downgrades"), stats.dax.downgrades);
 	assert_int_equal(number(o, "fault_ns"), 50500 * stats.pte);
+	assert_int_equal(number(o, "fault_pmd_ns"), 0);
 	assert_int_equal(number(o, "useful_waits"), stats.useful_waits);
 	assert_int_equal(number(o, "stalls.pmd_on_pte.n"), 2);
 	assert_int_equal(number(o, "stalls.pmd_on_pte.ns"), 10000);

@@ -33,10 +33,19 @@ if command -v sqlite3 >/dev/null; then
 	"$python" - "$scratch/programs.json" <<-'EOF2' || fail "the report of programs"
 		import json, sys
 		report = json.load(open(sys.argv[1]))
-		table = report["tables"][0]
-		assert [row[0] for row in table["rows"]] == ["sqlite3"]
-		assert report["run"]["worst_program"] == "sqlite3"
-		assert report["startup_ms"]["median"] > 0
+		tables = {t["name"]: t for t in report["tables"]}
+		placements = [row[0] for row in tables["costs"]["rows"]]
+		assert placements in (["pinned"], ["pinned", "unpinned"]), placements
+		for placement in placements:
+		    for name in "programs", "made":
+		        (row,) = tables[name + "-" + placement]["rows"]
+		        assert row[0] == "sqlite3", row
+		    # What takes longer is the sum of its parts.
+		    assert tables["made-" + placement]["columns"][6] == "extra ms"
+		    assert abs(row[6]["median"] - sum(row[7:])) < 1e-6, row
+		    assert row[1] + row[2] > 0 and row[4] > 0 and row[5] > 0, row
+		    assert report[placement]["run"]["worst_program"] == "sqlite3"
+		assert "Wanted" in report["answer"][0], report["answer"]
 	EOF2
 fi
 test -z "$(find "$scratch" -name 'udax-bench.*')" || fail "it left files"
