@@ -147,6 +147,12 @@ void print_summary(const json_t *s, FILE *out)
 	count(s, "waits", "waits", out);
 	group(s, "wakes", "wakes", out);
 	lost(s, out);
+	quantiles(json_object_get(json_object_get(s, "lost_ns"), "detect"),
+		  "to be found", out);
+	quantiles(json_object_get(json_object_get(s, "lost_ns"), "rescued"),
+		  "to a rescue", out);
+	quantiles(json_object_get(json_object_get(s, "lost_ns"), "kicked"),
+		  "to the kick", out);
 	quantiles(json_object_get(latency, "pte"), "4K latency", out);
 	quantiles(json_object_get(latency, "pmd"), "2M latency", out);
 	quantiles(json_object_get(s, "stall_ns"), "stall", out);

@@ -47,6 +47,7 @@ struct group {
 	uint64_t token;
 	/* All below: daemon lock. */
 	struct fault_stats ended;	/* sums of ended sessions */
+	struct lost_times lost;		/* lost_lock instead: they are rare */
 	uint64_t processes, mappings, files;	/* seen so far; files differ */
 	struct file_id {
 		uint64_t dev, ino;
@@ -211,7 +212,7 @@ struct udaxd {
 	/* Lost wakeups, detect.c. */
 	_Atomic enum udaxd_lost on_lost;
 	atomic_bool lost;		/* there was one */
-	struct lock lost_lock;		/* LOCK_RANK_LEAF: the three below */
+	struct lock lost_lock;		/* LOCK_RANK_LEAF: the three below, group.lost */
 	uint64_t lost_since, lost_untold;
 	unsigned int lost_reports;
 	struct loop_msg release_msg;
@@ -234,6 +235,8 @@ struct udaxd {
 void session_stats(const struct session *s, struct fault_stats *into);
 /* Sum of a group: ended and live sessions. NULL group: everything. Daemon lock held. */
 void group_stats(struct udaxd *d, const struct group *g, struct fault_stats *into);
+/* The same of what lost wakeups took. */
+void group_lost(struct udaxd *d, const struct group *g, struct lost_times *into);
 /* NULL if no session came with that token. Daemon lock held. */
 struct group *group_find(struct udaxd *d, uint64_t token);
 

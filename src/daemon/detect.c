@@ -32,7 +32,9 @@ struct report {
 	char name[256];
 	const char *protocol;
 	enum udaxd_lost action;
-	bool full;
+	uint64_t since;			/* the end of the step, ns */
+	struct session *session;	/* of the first that was found; a reference, or NULL */
+	bool told, full;
 	uint64_t total, untold;
 	unsigned int fresh;		/* found in this look */
 	unsigned int nr_sleepers, nr_locked;	/* in the file, not: below */
@@ -123,12 +125,17 @@ static void found(struct dax_op *op, void *arg)
 	struct report *r = l->x->report;
 	struct task *t = task_of(op);
 
+	t->stranded_ns = r->since;
 	counter_add(&task_stats(l->x, t)->dax.stranded, 1);
 	trace_stranded(l->x, t);
 	l->file->lost++;
 	if (r->fresh < SLEEPERS_MAX)
 		l->fresh[r->fresh] = op;
 	r->fresh++;
+	if (!r->session && task_session(t)) {
+		r->session = task_session(t);
+		session_get(r->session);
+	}
 	if (atomic_load(&l->x->d->on_lost) == LOST_KILL)
 		kill_program(task_session(t));
 }
@@ -223,8 +230,9 @@ bool detect(struct exec *x, struct file *f)
 {
 	struct look l = { .x = x, .file = f };
 	struct report *r = x->report;
-	bool told;
 
+	r->since = now_ns();
+	r->session = NULL;
 	r->fresh = 0;
 	r->untold = 0;
 	dax_find_stranded(&f->mapping, found, &l);
@@ -233,11 +241,11 @@ bool detect(struct exec *x, struct file *f)
 	if (r->fresh)
 		atomic_store(&x->d->lost, true);
 	/* A file's first is always told, and everybody as he slept. */
-	told = r->fresh && (!f->lost_told || may_report(x->d, &r->untold));
-	if (told)
+	r->told = r->fresh && (!f->lost_told || may_report(x->d, &r->untold));
+	if (r->told)
 		copy_report(&l);
 	kick(x, f);
-	return told;
+	return r->fresh;
 }
 
 /* ------------------------------------------------------------------- words */
@@ -316,10 +324,8 @@ static void say_short(struct report *r)
 	}
 }
 
-void detect_report(struct exec *x)
+static void tell(struct report *r)
 {
-	struct report *r = x->report;
-
 	r->text[0] = '\0';
 	if (r->untold)
 		say(r, "udaxd: %" PRIu64 " more reports of lost wakeups were left out\n",
@@ -330,6 +336,43 @@ void detect_report(struct exec *x)
 		say_short(r);
 	/* One write: other threads write to the same stderr. */
 	dprintf(STDERR_FILENO, "%s", r->text);
+}
+
+/* ------------------------------------------------------------------- times */
+
+static void note_time(struct session *s, struct hist *h, uint64_t since)
+{
+	uint64_t now = now_ns();
+
+	lock_take(&s->d->lost_lock);
+	hist_add(h, now - since);
+	lock_release(&s->d->lost_lock);
+}
+
+void detect_report(struct exec *x)
+{
+	struct report *r = x->report;
+	struct session *s = r->session;
+
+	if (r->told)
+		tell(r);
+	r->session = NULL;
+	if (!s)
+		return;
+	note_time(s, &s->group->lost.detect, r->since);
+	session_put(s);
+}
+
+void detect_woken(struct exec *x, struct task *t)
+{
+	struct session *s = task_session(t);
+
+	/* Not who is let go because its program has ended. */
+	if (!s || is_ending(t))
+		return;
+	note_time(s, t->op.waiter.kicked ? &s->group->lost.kicked :
+					   &s->group->lost.rescued,
+		  t->stranded_ns);
 }
 
 /* ----------------------------------------------------------------- release */

@@ -11,10 +11,13 @@
 
 /*
  * After a step that has left the mapping of @f unsettled, i_pages held. True:
- * detect_report() has something to say, without the lock.
+ * detect_report() is to be called, without the lock.
  */
 bool detect(struct exec *x, struct file *f);
 void detect_report(struct exec *x);
+
+/* A sleeper that was stranded has been woken, and is about to run. No lock. */
+void detect_woken(struct exec *x, struct task *t);
 
 /*
  * Some stranded sleepers may not be left asleep any more: their program has ended,

@@ -569,6 +569,8 @@ void exec_run_ready(struct exec *x)
 
 			list_del(&w->link);
 			t = container_of(dax_waiter_op(w), struct task, op);
+			if (w->stranded)
+				detect_woken(x, t);
 		} else if (!list_empty(&x->ready_tasks)) {
 			t = list_first(&x->ready_tasks, struct task, link);
 			list_del(&t->link);

@@ -68,6 +68,7 @@ struct task {
 	int8_t folio;			/* install.c: of the window, -1: not looked up */
 	bool pmd_waited_pte;		/* a 2M fault: has waited for a 4K entry */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
+	uint64_t stranded_ns;		/* when its sleep was; of a waiter that is */
 	struct task_trace trace;	/* nobody else's; set only when tracing */
 	struct fault_stats *stats;	/* task_stats() of who runs it */
 

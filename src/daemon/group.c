@@ -45,6 +45,7 @@ static void retire_one(struct udaxd *d)
 	if (&g->link == &d->groups)
 		return;
 	fault_stats_add(&d->retired.ended, &g->ended);
+	lost_times_add(&d->retired.lost, &g->lost);
 	d->retired.processes += g->processes;
 	d->retired.mappings += g->mappings;
 	d->retired.files += g->files;
@@ -97,6 +98,20 @@ void group_stats(struct udaxd *d, const struct group *g, struct fault_stats *int
 		if (!g || s->group == g)
 			for (unsigned int i = 0; i < d->nr_execs; i++)
 				fault_stats_add(into, s->stats[i]);
+}
+
+void group_lost(struct udaxd *d, const struct group *g, struct lost_times *into)
+{
+	const struct group *each;
+
+	memset(into, 0, sizeof(*into));
+	lock_take(&d->lost_lock);
+	if (!g)
+		*into = d->retired.lost;
+	list_for_each(each, &d->groups, link)
+		if (!g || each == g)
+			lost_times_add(into, &each->lost);
+	lock_release(&d->lost_lock);
 }
 
 /* Daemon lock held. */

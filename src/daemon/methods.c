@@ -86,10 +86,13 @@ static json_t *summary_of(struct udaxd *d, const struct group *g)
 		.track = udaxd_track_name(d->opt.track),
 	};
 	struct fault_stats stats = { 0 };
+	struct lost_times lost;
 	unsigned int media = 0;
 	const struct group *i;
 
 	group_stats(d, g, &stats);
+	group_lost(d, g, &lost);
+	more.lost = &lost;
 	if (!g) {
 		more.files = d->retired.files;
 		more.mappings = d->retired.mappings;

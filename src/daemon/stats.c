@@ -45,3 +45,10 @@ void fault_stats_add(struct fault_stats *into, const struct fault_stats *from)
 		hist_merge(&into->stall_by[i / 2][i % 2],
 			   &from->stall_by[i / 2][i % 2]);
 }
+
+void lost_times_add(struct lost_times *into, const struct lost_times *from)
+{
+	hist_merge(&into->detect, &from->detect);
+	hist_merge(&into->rescued, &from->rescued);
+	hist_merge(&into->kicked, &from->kicked);
+}

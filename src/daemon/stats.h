@@ -51,4 +51,14 @@ struct fault_stats {
 /* @into += @from, every field. The caller owns @into, or holds its lock. */
 void fault_stats_add(struct fault_stats *into, const struct fault_stats *from);
 
+/* Of lost wakeups, ns, all from the end of the step that left somebody stranded. */
+struct lost_times {
+	struct hist detect;	/* until it was reported */
+	struct hist rescued;	/* until a later arrival woke the sleeper */
+	struct hist kicked;	/* until udaxd did */
+};
+
+/* The lock of @from, if anybody still writes it, is held. */
+void lost_times_add(struct lost_times *into, const struct lost_times *from);
+
 #endif

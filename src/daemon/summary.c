@@ -86,6 +86,21 @@ static int set_mmap_lock(json_t *o, const struct fault_stats *s)
 	return json_object_set_new(o, "mmap_lock", lock);
 }
 
+/* Absent when no wakeup was lost. */
+static int set_lost(json_t *o, const struct lost_times *t)
+{
+	json_t *lost;
+	int err = 0;
+
+	if (!t || !t->detect.count)
+		return 0;
+	lost = json_object();
+	err |= set_quantiles(lost, "detect", &t->detect);
+	err |= set_quantiles(lost, "rescued", &t->rescued);
+	err |= set_quantiles(lost, "kicked", &t->kicked);
+	return json_object_set_new(o, "lost_ns", lost) | err;
+}
+
 static const char *const stall_names[2][2] = {
 	{ "pte_on_pte", "pte_on_pmd" }, { "pmd_on_pte", "pmd_on_pmd" },
 };
@@ -139,6 +154,7 @@ json_t *fault_stats_to_json(const struct fault_stats *s,
 	err |= set(o, "lost_wakeups", s->dax.stranded);
 	err |= set(o, "rescued", s->dax.rescued);
 	err |= set(o, "kicked", s->kicked);
+	err |= set_lost(o, more->lost);
 	latency = json_object();
 	err |= set_quantiles(latency, "pte", &s->lat_pte);
 	err |= set_quantiles(latency, "pmd", &s->lat_pmd);

@@ -14,6 +14,7 @@ struct fault_summary {
 	bool mmap_lock;			/* somebody has the kernel's mmap_lock */
 	bool traced;			/* --trace: */
 	uint64_t trace_dropped;		/* records of it that did not fit */
+	const struct lost_times *lost;	/* NULL: nothing of them is said */
 	const char *protocol, *track, *media;	/* static storage */
 };
 

@@ -58,6 +58,12 @@ void group_stats(struct udaxd *u, const struct group *g,
 		into->pte += 7;
 }
 
+void group_lost(struct udaxd *u, const struct group *g,
+		struct lost_times *into)
+{
+	memset(into, 0, sizeof(*into));
+}
+
 struct group *group_find(struct udaxd *u, uint64_t token)
 {
 	return token == run.token ? &run : NULL;

@@ -11,6 +11,7 @@
 #include "daemon/summary.h"
 
 static struct fault_stats stats, sum;
+static struct lost_times lost, lost_sum;
 
 /* Without the model: the order of the enum, as the summary lists it. */
 const char *dax_fallback_name(enum dax_fallback reason)
@@ -69,6 +70,15 @@ static void test_add(void **state)
 	assert_int_equal(sum.lat_pte.count, 200);
 }
 
+static void test_add_lost(void **state)
+{
+	hist_add(&lost.detect, 1);
+	hist_add(&lost.rescued, 2);
+	hist_add(&lost.kicked, 3);
+	lost_times_add(&lost_sum, &lost);
+	assert_memory_equal(&lost_sum, &lost, sizeof(lost));
+}
+
 /* @path as "faults.pte"; fails when it is not there. */
 static json_int_t number(const json_t *o, const char *path)
 {
@@ -86,7 +96,7 @@ static void test_names(void **state)
 {
 	struct fault_summary more = {
 		.files = 3, .mappings = 4, .processes = 5,
-		.protocol = "616", .track = "fast",
+		.protocol = "616", .track = "fast", .lost = &lost,
 	};
 	json_t *o;
 
@@ -127,6 +137,9 @@ static void test_names(void **state)
 	assert_int_equal(number(o, "lost_wakeups"), stats.dax.stranded);
 	assert_int_equal(number(o, "rescued"), stats.dax.rescued);
 	assert_int_equal(number(o, "kicked"), stats.kicked);
+	assert_int_equal(number(o, "lost_ns.detect.p50"), 1);
+	assert_int_equal(number(o, "lost_ns.rescued.p99"), 2);
+	assert_int_equal(number(o, "lost_ns.kicked.max"), 3);
 	assert_int_equal(number(o, "wakes.woken"), stats.dax.woken);
 	assert_int_equal(number(o, "wakes.scanned"), stats.dax.scanned);
 	assert_int_equal(number(o, "wakes.barged"), stats.dax.barged);
@@ -157,13 +170,15 @@ static void test_names(void **state)
 /* What is not known is absent, not zero. */
 static void test_absent(void **state)
 {
-	struct fault_summary more = { 0 };
+	static const struct lost_times none;
+	struct fault_summary more = { .lost = &none };
 	json_t *o;
 
 	memset(&stats, 0, sizeof(stats));
 	o = fault_stats_to_json(&stats, &more);
 	assert_int_equal(number(o, "faults.total"), 0);
 	assert_int_equal(number(o, "lost_wakeups"), 0);
+	assert_null(json_object_get(o, "lost_ns"));
 	assert_null(json_object_get(o, "stall_ns"));
 	assert_null(json_object_get(o, "media"));
 	assert_true(json_is_false(json_object_get(o, "escaped")));
@@ -175,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_add_lost),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_absent),
 	};

@@ -179,6 +179,13 @@ def waiting(daemon, nr):
 def expect(summary, **numbers):
     for name, value in numbers.items():
         check(name, summary[name] == value, summary[name], summary)
+    # What took how long is said of what happened, and of nothing else.
+    took = summary.get("lost_ns", {})
+    check("lost_ns", set(took) == {
+        name for name, n in (("detect", "lost_wakeups"), ("rescued", "rescued"),
+                             ("kicked", "kicked")) if summary[n]}, summary)
+    check("order", all(0 < t["p50"] <= t["p99"] <= t["max"]
+                       for t in took.values()), took)
 
 
 def p1_held(p, how="write"):
