@@ -172,6 +172,7 @@ struct dax_mapping {
 	unsigned int fault_flags;	/* enum dax_fault_flags of each fault; constant */
 	struct dax_wait_table *waits;	/* shared by all mappings; not owned */
 	struct list_head sleepers;	/* waiters from PARK to their next step */
+	struct dax_sleeper_lists lists;	/* some of them, by what is asked for */
 	uint64_t hash;			/* its part of a wait queue's number: its
 					   address, or what the driver sets before
 					   the first step, to have the same always */

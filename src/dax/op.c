@@ -26,6 +26,7 @@ void dax_mapping_init(struct dax_mapping *mapping,
 		(proto->giant_lock ? DAX_FAULT_FLAG_GIANT : 0);
 	mapping->waits = waits;
 	list_init(&mapping->sleepers);
+	dax_sleeper_lists_init(&mapping->lists);
 	mapping->hash = (uintptr_t)mapping;
 }
 

@@ -34,34 +34,18 @@ static bool locked_source(const struct dax_mapping *mapping, uint64_t key)
 }
 
 /*
- * Was somebody woken by @key who has not looked up again yet? Who was kicked out
- * of its queue has consumed no wake.
+ * But for a wake that an unlock still owes: wakes_pending, which the callers look
+ * at. Who was kicked out of its queue has consumed no wake and is no source.
  */
-static bool woken_source(const struct dax_mapping *mapping, uint64_t key)
+static bool has_source(struct dax_mapping *mapping, uint64_t key)
 {
-	const struct dax_waiter *w;
-
-	list_for_each(w, &mapping->sleepers, sleeper)
-		if (!w->queued && !w->kicked && w->key.entry_start == key)
-			return true;
-	return false;
-}
-
-/* How many have been woken and did not look up yet: mostly nobody. */
-static unsigned int nr_woken(const struct dax_mapping *mapping)
-{
-	const struct dax_waiter *w;
-	unsigned int n = 0;
-
-	list_for_each(w, &mapping->sleepers, sleeper)
-		n += !w->queued && !w->kicked;
-	return n;
+	return locked_source(mapping, key) || dax_wait_has_picked(mapping, key);
 }
 
 unsigned int dax_find_stranded(struct dax_mapping *mapping, dax_stranded_fn *fn,
 			       void *arg)
 {
-	unsigned int n = 0, woken = nr_woken(mapping);
+	unsigned int n = 0;
 	uint64_t key, last = UINT64_MAX;
 	bool source = false;
 	struct dax_waiter *w;
@@ -75,8 +59,7 @@ unsigned int dax_find_stranded(struct dax_mapping *mapping, dax_stranded_fn *fn,
 		/* Many often sleep on one key. */
 		key = w->key.entry_start;
 		if (key != last)
-			source = locked_source(mapping, key) ||
-				 (woken && woken_source(mapping, key));
+			source = has_source(mapping, key);
 		last = key;
 		if (source)
 			continue;
@@ -111,11 +94,7 @@ uint64_t dax_unlock_key(const struct dax_mapping *mapping, uint64_t first,
 
 bool dax_waiter_stranded(struct dax_waiter *w, struct dax_stats *stats)
 {
-	const struct dax_mapping *mapping = w->key.mapping;
-	uint64_t key = w->key.entry_start;
-
-	if (!w->queued || locked_source(mapping, key) ||
-	    woken_source(mapping, key))
+	if (!w->queued || has_source(w->key.mapping, w->key.entry_start))
 		return false;
 	counter_add(&stats->stranded, !w->stranded);
 	w->stranded = true;

@@ -22,7 +22,8 @@ enum {
 	INV_DIRTY,	/* only a real entry has a mark */
 	INV_COUNTS,	/* nr_entries and nr_pages are what is there */
 	INV_FREE,	/* every used byte is in a node of the tree or free */
-	INV_SLEEPER,	/* a sleeper is in the queue of its key, or was picked */
+	INV_SLEEPER,	/* a sleeper is in the queue of its key, or was picked,
+			   and on the lists that say what became of it */
 	INV_QUEUE,	/* non-exclusive waiters stand before exclusive ones */
 	INV_WRITEBACK,	/* what is being written back is locked */
 };
@@ -270,6 +271,20 @@ static bool check_queue(struct check *c, const struct dax_waiter *w)
 	return true;
 }
 
+/* What wait.c keeps so that nobody has to be searched for. */
+static bool check_lists(struct check *c, const struct dax_waiter *w)
+{
+	bool picked = !list_empty(&w->picked), waits = !list_empty(&w->blocked);
+
+	if (picked != (!w->queued && !w->kicked))
+		return breaks(c, INV_SLEEPER, "sleeper on %lu: picked %d, queued %d, kicked %d",
+			      w->key.entry_start, picked, w->queued, w->kicked);
+	if (waits == w->released)
+		return breaks(c, INV_SLEEPER, "sleeper on %lu: blocked %d, released %d",
+			      w->key.entry_start, waits, w->released);
+	return true;
+}
+
 static int verify_sleepers(const struct dax_mapping *mapping, char *msg,
 			   unsigned int len)
 {
@@ -280,7 +295,7 @@ static int verify_sleepers(const struct dax_mapping *mapping, char *msg,
 		if (!w->asleep || w->key.mapping != mapping)
 			breaks(&c, INV_SLEEPER, "sleeper on %lu is awake",
 			       w->key.entry_start);
-		else
+		else if (check_lists(&c, w))
 			check_queue(&c, w);
 		if (c.broken)
 			break;

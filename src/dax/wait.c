@@ -52,17 +52,35 @@ static bool key_equal(const struct dax_wait_key *a, const struct dax_wait_key *b
 	return a->mapping == b->mapping && a->entry_start == b->entry_start;
 }
 
+void dax_sleeper_lists_init(struct dax_sleeper_lists *lists)
+{
+	for (unsigned int i = 0; i < 1U << DAX_SLEEPER_BITS; i++) {
+		list_init(&lists->blocked[i]);
+		list_init(&lists->picked[i]);
+	}
+}
+
+/* Of @lists the one for @page, or for the key of that number. */
+static struct list_head *list_of(struct list_head *lists, uint64_t page)
+{
+	return &lists[DAX_SLEEPER_BITS ?
+		      page * GOLDEN_RATIO_64 >> (64 - DAX_SLEEPER_BITS) : 0];
+}
+
 void dax_wait_sleep(struct dax_wait_table *table, struct dax_waiter *w)
 {
 	struct dax_wait_queue *q = dax_wait_queue(table, &w->key);
+	struct dax_mapping *mapping = w->key.mapping;
 
 	assert(!w->asleep);
 	w->asleep = true;
 	w->released = false;
 	w->stranded = false;
 	w->kicked = false;
-	list_add_tail(&w->sleeper, &w->key.mapping->sleepers);
-	w->key.mapping->unsettled = true;
+	list_add_tail(&w->sleeper, &mapping->sleepers);
+	list_add_tail(&w->blocked, list_of(mapping->lists.blocked, w->blocker));
+	list_init(&w->picked);
+	mapping->unsettled = true;
 	lock_take(&q->lock);
 	w->queued = true;
 	if (w->exclusive)
@@ -78,6 +96,8 @@ void dax_wait_finish(struct dax_waiter *w)
 	assert(w->asleep && !w->queued);
 	w->asleep = false;
 	list_del(&w->sleeper);
+	list_del(&w->blocked);
+	list_del(&w->picked);
 	w->key.mapping->unsettled = true;
 }
 
@@ -114,6 +134,8 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 		   struct dax_stats *stats)
 {
 	struct dax_wait_queue *q = dax_wait_queue(table, key);
+	struct list_head *picked = list_of(key->mapping->lists.picked,
+					   key->entry_start);
 	struct dax_waiter *w, *next;
 	unsigned int n = 0;
 
@@ -128,6 +150,7 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 		w->queued = false;
 		queue_count(q, -1);
 		list_add_tail(&w->link, woken);
+		list_add_tail(&w->picked, picked);
 		n++;
 		if (mode == WAKE_NEXT && w->exclusive)
 			break;
@@ -145,10 +168,24 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 void dax_wait_note_release(struct dax_mapping *mapping, uint64_t first,
 			   unsigned int order)
 {
-	struct dax_waiter *w;
+	struct dax_waiter *w, *next;
 
 	mapping->unsettled = true;
-	list_for_each(w, &mapping->sleepers, sleeper)
-		if (w->blocker == first && w->blocker_order == order)
-			w->released = true;
+	list_for_each_safe(w, next, list_of(mapping->lists.blocked, first),
+			   blocked) {
+		if (w->blocker != first || w->blocker_order != order)
+			continue;
+		w->released = true;
+		list_del(&w->blocked);
+	}
+}
+
+bool dax_wait_has_picked(struct dax_mapping *mapping, uint64_t key)
+{
+	const struct dax_waiter *w;
+
+	list_for_each(w, list_of(mapping->lists.picked, key), picked)
+		if (w->key.entry_start == key)
+			return true;
+	return false;
 }

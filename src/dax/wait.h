@@ -30,6 +30,10 @@
 #define DAX_WAIT_TABLE_BITS 12
 #endif
 
+#ifndef DAX_SLEEPER_BITS
+#define DAX_SLEEPER_BITS 5
+#endif
+
 struct dax_mapping;
 struct dax_stats;
 
@@ -48,6 +52,8 @@ struct dax_wait_key {
 struct dax_waiter {
 	struct list_head link;	/* in a queue, or on a woken list */
 	struct list_head sleeper;	/* in mapping->sleepers: i_pages */
+	struct list_head blocked;	/* in one of lists.blocked, until released */
+	struct list_head picked;	/* in one of lists.picked, once a wake has it */
 	struct dax_wait_key key;
 	uint64_t blocker;	/* first page of the entry that it saw locked */
 	unsigned int blocker_order;
@@ -57,6 +63,17 @@ struct dax_waiter {
 	bool released;		/* the blocker was unlocked since: i_pages */
 	bool stranded;		/* its key was seen without a source: i_pages */
 	bool kicked;		/* out of its queue by dax_op_kick(): i_pages */
+};
+
+/*
+ * Sleepers of a mapping, so that nobody is searched for among all of them; each
+ * list has those whose number hashes to it, and is short. i_pages.
+ */
+struct dax_sleeper_lists {
+	/* By the blocker's first page: the blocker was not released yet. */
+	struct list_head blocked[1 << DAX_SLEEPER_BITS];
+	/* By the key: a wake, no kick, has picked them; they have not looked up. */
+	struct list_head picked[1 << DAX_SLEEPER_BITS];
 };
 
 struct dax_wait_queue {
@@ -77,6 +94,9 @@ void dax_wait_table_init(struct dax_wait_table *table, unsigned int bits,
 			 void *memory);
 /* Nobody may be asleep. No lock. */
 void dax_wait_table_exit(struct dax_wait_table *table);
+
+/* For dax_mapping_init(). */
+void dax_sleeper_lists_init(struct dax_sleeper_lists *lists);
 
 /*
  * Puts @w to sleep on @w->key; the caller has set key, exclusive and blocker,
@@ -99,10 +119,15 @@ void dax_wait_wake(struct dax_wait_table *table, const struct dax_wait_key *key,
 
 /*
  * The entry at @first was unlocked or removed: tells those who sleep on it, for
- * the words misdirected and barged.
+ * the words misdirected and barged. Each sleep is told once: what many releases
+ * cost together is one visit a sleep, and those of other entries that share the
+ * list.
  */
 void dax_wait_note_release(struct dax_mapping *mapping, uint64_t first,
 			   unsigned int order);
+
+/* Has a wake of @key picked somebody who has not looked up again? */
+bool dax_wait_has_picked(struct dax_mapping *mapping, uint64_t key);
 
 struct dax_wait_queue *dax_wait_queue(const struct dax_wait_table *table,
 				      const struct dax_wait_key *key);

@@ -15,6 +15,7 @@
 #undef UDAX_DEBUG
 #define PMD_ORDER 2
 #define DAX_WAIT_TABLE_BITS 0
+#define DAX_SLEEPER_BITS 0
 
 #define  check_
 #define dax_count_stranded check_dax_count_stranded
@@ -39,6 +40,7 @@
 #define dax_protocol_nth check_dax_protocol_nth
 #define dax_remove_entry check_dax_remove_entry
 #define dax_scan_entry check_dax_scan_entry
+#define dax_sleeper_lists_init check_dax_sleeper_lists_init
 #define dax_step_name check_dax_step_name
 #define dax_store_unlocked check_dax_store_unlocked
 #define dax_table_clear_mark check_dax_table_clear_mark
@@ -62,6 +64,7 @@
 #define dax_verify check_dax_verify
 #define dax_wait_cancel check_dax_wait_cancel
 #define dax_wait_finish check_dax_wait_finish
+#define dax_wait_has_picked check_dax_wait_has_picked
 #define dax_wait_note_release check_dax_wait_note_release
 #define dax_wait_queue check_dax_wait_queue
 #define dax_wait_sleep check_dax_wait_sleep

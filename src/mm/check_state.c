@@ -256,6 +256,8 @@ void check_hash_task(struct check_task *t, bool detail)
 	memset(&op.woken, 0, sizeof(op.woken));
 	memset(&op.waiter.link, 0, sizeof(op.waiter.link));
 	memset(&op.waiter.sleeper, 0, sizeof(op.waiter.sleeper));
+	memset(&op.waiter.blocked, 0, sizeof(op.waiter.blocked));
+	memset(&op.waiter.picked, 0, sizeof(op.waiter.picked));
 	op.waiter.queued = op.waiter.released = op.waiter.stranded = false;
 	if (!op.waiter.asleep)
 		memset(&op.waiter, 0, sizeof(op.waiter));

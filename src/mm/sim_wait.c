@@ -101,10 +101,28 @@ static void found_stranded(struct sim *s, struct sim_task *t)
 	sim_at(s, s->now + s->c->kick_after, on_kick, t);
 }
 
-/* Keys lie in the window, so a sleeper's sources do. */
+/* Keys of a window: pages, and the locks of zero pages. */
+struct key_set {
+	uint64_t bits[2 * PG_PMD_NR / 64];
+};
+
+static uint64_t *key_word(struct key_set *set, uint64_t key, uint64_t *bit)
+{
+	unsigned int nr = (key & PG_PMD_COLOUR) +
+			  (key & DAX_KEY_PAGE_LOCK ? PG_PMD_NR : 0);
+
+	*bit = 1UL << nr % 64;
+	return &set->bits[nr / 64];
+}
+
+/*
+ * Keys lie in the window, so a sleeper's sources do. Many sleep on one key, and
+ * it is asked for its source once.
+ */
 static void look_for_stranded(struct sim *s, struct sim_range *range)
 {
-	uint64_t safe = UINT64_MAX;	/* a key that has a source */
+	struct key_set sourced = { 0 };
+	uint64_t *word, bit;
 	struct sim_task *t;
 
 	if (range->owed)
@@ -112,12 +130,13 @@ static void look_for_stranded(struct sim *s, struct sim_range *range)
 	list_for_each(t, &range->asleep, asleep) {
 		struct dax_waiter *w = &t->op.waiter;
 
-		if (w->key.entry_start == safe || w->stranded)
+		word = key_word(&sourced, w->key.entry_start, &bit);
+		if (*word & bit || w->stranded)
 			continue;
 		if (dax_waiter_stranded(w, &s->stats))
 			found_stranded(s, t);
 		else
-			safe = w->key.entry_start;
+			*word |= bit;
 	}
 }
 

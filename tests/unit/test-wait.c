@@ -99,10 +99,11 @@ static void test_non_exclusive(void **state)
 static void test_keys(void **state)
 {
 	struct fixture *f = *state;
-	struct dax_mapping other = f->world.m;
+	struct dax_mapping other;
 	unsigned int order;
 
-	list_init(&other.sleepers);
+	dax_mapping_init(&other, f->world.m.proto, &f->world.waits, NULL, 0);
+	other.hash = f->world.m.hash;	/* the same queues */
 	for (int i = 0; i < 4; i++)
 		sleep_on(f, i, i * 512, true);
 	f->w[4].key = (struct dax_wait_key){ &other, 512 };
@@ -116,6 +117,7 @@ static void test_keys(void **state)
 	assert_true(f->w[4].queued);
 	assert_true(dax_wait_cancel(&f->world.waits, &f->w[4]));
 	dax_wait_finish(&f->w[4]);
+	dax_mapping_exit(&other);
 }
 
 /* Those of another key are looked at, counted, and no more. */
@@ -154,6 +156,96 @@ static void test_cancel(void **state)
 	assert_ptr_equal(list_first(&woken, struct dax_waiter, link), &f->w[1]);
 	list_del(&f->w[1].link);
 	dax_wait_finish(&f->w[1]);
+}
+
+/* Bit i: the blocker of waiter i was released. */
+static unsigned int released(const struct fixture *f)
+{
+	unsigned int set = 0;
+
+	for (int i = 0; i < WAITERS; i++)
+		set |= (unsigned int)f->w[i].released << i;
+	return set;
+}
+
+static void finish(struct fixture *f, int i)
+{
+	assert_true(dax_wait_cancel(&f->world.waits, &f->w[i]));
+	dax_wait_finish(&f->w[i]);
+}
+
+/*
+ * A release is told to those who sleep on this entry, of this size, whatever
+ * their key, and to no other: more entries than there are lists.
+ */
+static void test_released(void **state)
+{
+	struct fixture *f = *state;
+	struct dax_mapping *m = &f->world.m;
+
+	for (int i = 0; i < 3; i++)
+		sleep_on(f, i, 512, true);
+	f->w[3].blocker_order = PMD_ORDER;
+	sleep_on(f, 3, 512, true);
+	for (uint64_t page = 0; page < 2048; page++)
+		if (page != 512)
+			dax_wait_note_release(m, page, 0);
+	assert_int_equal(released(f), 0);
+	dax_wait_note_release(m, 512, PMD_ORDER);
+	assert_int_equal(released(f), 1 << 3);
+	finish(f, 1);
+	dax_wait_note_release(m, 512, 0);
+	assert_int_equal(released(f), 1 << 3 | 1 << 2 | 1 << 0);
+	/* Who sleeps again waits for the next one. */
+	sleep_on(f, 1, 512, true);
+	finish(f, 3);
+	f->w[3].blocker_order = 0;
+	sleep_on(f, 3, 513, true);
+	assert_int_equal(released(f), 1 << 2 | 1 << 0);
+	dax_wait_note_release(m, 512, 0);
+	assert_int_equal(released(f), 1 << 2 | 1 << 1 | 1 << 0);
+	for (int i = 0; i < 4; i++)
+		finish(f, i);
+	assert_int_equal(dax_verify(m, NULL, 0), 0);
+}
+
+/* Who was picked and has not looked up yet is still told. */
+static void test_released_late(void **state)
+{
+	struct fixture *f = *state;
+	struct dax_wait_key key = { &f->world.m, 5 };
+	struct list_head woken = LIST_HEAD_INIT(woken);
+
+	sleep_on(f, 0, 5, true);
+	sleep_on(f, 1, 5, true);
+	dax_wait_wake(&f->world.waits, &key, WAKE_NEXT, &woken, &f->world.stats);
+	assert_false(f->w[0].released);
+	assert_true(dax_wait_has_picked(&f->world.m, 5));
+	dax_wait_note_release(&f->world.m, 5, 0);
+	assert_int_equal(released(f), 3);
+	assert_int_equal(dax_verify(&f->world.m, NULL, 0), 0);
+	list_del(&f->w[0].link);
+	dax_wait_finish(&f->w[0]);
+	assert_false(dax_wait_has_picked(&f->world.m, 5));
+	finish(f, 1);
+}
+
+/* What was marked and what is on the lists must not part. */
+static void test_verify_lists(void **state)
+{
+	struct fixture *f = *state;
+	struct dax_waiter *w = &f->w[0];
+	char msg[100];
+
+	sleep_on(f, 0, 5, true);
+	assert_int_equal(dax_verify(&f->world.m, msg, sizeof(msg)), 0);
+	w->released = true;
+	assert_int_equal(dax_verify(&f->world.m, msg, sizeof(msg)), 10);
+	w->released = false;
+	list_add(&w->picked, &f->world.m.lists.picked[0]);
+	assert_int_equal(dax_verify(&f->world.m, msg, sizeof(msg)), 10);
+	list_del(&w->picked);
+	finish(f, 0);
 }
 
 static void test_one_queue(void **state)
@@ -285,6 +377,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keys, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_scanned, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_released, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_released_late, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_verify_lists, setup, world_teardown),
 		cmocka_unit_test(test_one_queue),
 		cmocka_unit_test_setup_teardown(test_spread, setup, world_teardown),
 		cmocka_unit_test(test_threads),
