@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "io/armed.h"
 #include "io/media_impl.h"
 #include "io/uffd.h"
+#include "io/uffd_own.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22	/* 5.14 */
@@ -28,30 +28,7 @@ void armed_exit(struct armed *a)
 {
 	if (a->map)
 		munmap(a->map, a->len);
-	if (a->uffd >= 0)
-		close(a->uffd);
 	pthread_rwlock_destroy(&a->lock);
-}
-
-/*
- * User mode only, so that it needs no privilege: the kernel itself never waits
- * here, with SIGBUS mode nobody does.
- */
-static int open_uffd(struct armed *a)
-{
-	uint64_t granted;
-	int fd, ret;
-
-	fd = uffd_open(-1, true);
-	if (fd < 0)
-		return fd;
-	ret = uffd_api(fd, UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS, 0, &granted);
-	if (ret) {
-		close(fd);
-		return ret;
-	}
-	a->uffd = fd;
-	return 0;
 }
 
 /* A new mapping of at least @len bytes. The lock is held for writing. */
@@ -60,11 +37,10 @@ static int remap(struct armed *a, uint64_t len)
 	char *map;
 	int ret;
 
-	if (a->uffd < 0) {
-		ret = open_uffd(a);
-		if (ret)
-			return ret;
-	}
+	if (a->uffd < 0)
+		a->uffd = uffd_own();
+	if (a->uffd < 0)
+		return a->uffd;
 	len = (len + MAP_STEP - 1) & ~(MAP_STEP - 1);
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, a->fd, 0);
 	if (map == MAP_FAILED)

@@ -23,7 +23,7 @@ struct armed {
 	pthread_rwlock_t lock;	/* write: to replace the three below */
 	char *map;
 	uint64_t len;
-	int uffd;
+	int uffd;		/* the process's own, or < 0 */
 };
 
 void armed_init(struct armed *a, int fd);

@@ -84,6 +84,13 @@ struct media_ops {
 	/* media_cleared() at a lower price; may be NULL. */
 	bool (*cleared)(struct media *m, uint64_t pos);
 	/*
+	 * The window at @pos, cleared(), was mapped as a huge folio. is_huge():
+	 * the medium remembers that, and the folio is still the same, all of it
+	 * there. One system call at the most. Both NULL where there are none.
+	 */
+	void (*set_huge)(struct media *m, uint64_t pos);
+	bool (*is_huge)(struct media *m, uint64_t pos);
+	/*
 	 * Only with media_track(), and NULL where there is nothing to know:
 	 * write(2) has stored [pos, pos+len); all metadata is durable.
 	 */

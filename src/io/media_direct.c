@@ -322,6 +322,18 @@ static bool direct_cleared(struct media *m, uint64_t pos)
 	return true;
 }
 
+static void direct_set_huge(struct media *m, uint64_t pos)
+{
+	witness_mark(&to_direct(m)->seen, pos);
+}
+
+/* A folio that was split and lost a part still has its head. */
+static bool direct_is_huge(struct media *m, uint64_t pos)
+{
+	return witness_marked(&to_direct(m)->seen, pos) &&
+	       media_memory_full(m->fd, pos, MEDIA_WINDOW);
+}
+
 static void direct_written(struct media *m, uint64_t pos, uint64_t len)
 {
 	struct direct *d = to_direct(m);
@@ -358,6 +370,8 @@ static const struct media_ops direct_ops = {
 	.resize = direct_resize,
 	.punch = direct_punch,
 	.cleared = direct_cleared,
+	.set_huge = direct_set_huge,
+	.is_huge = direct_is_huge,
 	.written = direct_written,
 	.synced = direct_synced,
 	.close = direct_close,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -52,15 +53,20 @@ int uffd_open(int dev, bool user_mode_only)
 int uffd_probe(uint64_t *features)
 {
 	struct uffdio_api api = { .api = UFFD_API };
+	/* The kernel's, the same for every descriptor and for good; 0: not asked yet. */
+	static _Atomic uint64_t known;
 	int fd, ret;
 
-	*features = 0;
+	*features = atomic_load(&known);
+	if (*features)
+		return 0;
 	fd = uffd_open(-1, true);
 	if (fd < 0)
 		return fd;
 	ret = uffd_ioctl(fd, UFFDIO_API, &api);
 	if (!ret)
 		*features = api.features;
+	atomic_store(&known, *features);
 	close(fd);
 	return ret;
 }

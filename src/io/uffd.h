@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * userfaultfd: feature negotiation and the resolve verbs, with the error rules
- * that the verbs share. Nothing here keeps state or takes a lock; every call is
+ * that the verbs share. Nothing here keeps state (but uffd_probe()) or takes a lock; every call is
  * one system call unless said. Addresses and lengths are bytes, page aligned,
  * in the address space of the userfaultfd (another process's).
  *
@@ -29,7 +29,7 @@
  * @need: fails with -EOPNOTSUPP when one of these is missing.
  */
 int uffd_api(int fd, uint64_t need, uint64_t want, uint64_t *granted);
-/* What this kernel offers, asked on a throw-away userfaultfd. 0 or -errno. */
+/* What this kernel offers, asked once on a throw-away userfaultfd. 0 or -errno. */
 int uffd_probe(uint64_t *features);
 /*
  * A userfaultfd of the calling process, O_NONBLOCK. @dev: open /dev/userfaultfd,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "io/witness.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "io/guard.h"
 #include "io/media_impl.h"
 #include "io/uffd.h"
+#include "io/uffd_own.h"
 
 /* Address space costs nothing. */
 #define MAP_MIN (1ull << 30)
@@ -16,6 +17,7 @@ struct witness_map {
 	struct witness_map *older;	/* a reader may still be in it */
 	char *base;
 	uint64_t len;
+	_Atomic uint8_t marked[];	/* bytes by the window of MEDIA_WINDOW */
 };
 
 void witness_init(struct witness *w, int fd)
@@ -35,37 +37,22 @@ void witness_exit(struct witness *w)
 		munmap(m->base, m->len);
 		free(m);
 	}
-	if (w->uffd >= 0)
-		close(w->uffd);
 	lock_destroy(&w->lock);
-}
-
-/* User mode only: it needs no privilege then, and nobody waits in SIGBUS mode. */
-static int open_uffd(void)
-{
-	uint64_t granted;
-	int fd = uffd_open(-1, true);
-
-	if (fd >= 0 && uffd_api(fd, UFFD_FEATURE_MISSING_SHMEM |
-				UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_SIGBUS,
-				0, &granted)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
 }
 
 /* A mapping twice as long as the one before, at least @end bytes. Lock held. */
 static struct witness_map *grow(struct witness *w, uint64_t end)
 {
-	struct witness_map *m = calloc(1, sizeof(*m));
+	uint64_t len = w->map ? 2 * w->map->len : MAP_MIN;
+	struct witness_map *m;
 
+	while (len < end)
+		len *= 2;
+	m = calloc(1, sizeof(*m) + len / MEDIA_WINDOW);
 	if (!m)
 		return NULL;
 	m->older = w->map;
-	m->len = w->map ? 2 * w->map->len : MAP_MIN;
-	while (m->len < end)
-		m->len *= 2;
+	m->len = len;
 	m->base = mmap(NULL, m->len, PROT_READ, MAP_SHARED | MAP_NORESERVE, w->fd, 0);
 	if (m->base == MAP_FAILED)
 		goto err_free;
@@ -88,19 +75,42 @@ void witness_watch(struct witness *w, uint64_t pos)
 
 	lock_take(&w->lock);
 	if (w->uffd < 0)
-		w->uffd = open_uffd();
+		w->uffd = uffd_own();
 	m = w->map;
 	if (w->uffd >= 0 && (!m || m->len < end))
 		m = grow(w, end);
 	lock_release(&w->lock);
-	if (m && m->len >= end)
-		uffd_continue(w->uffd, (uintptr_t)m->base + pos, MEDIA_PAGE, false,
-			      false, NULL);
+	if (!m || m->len < end)
+		return;
+	atomic_store(&m->marked[pos / MEDIA_WINDOW], false);
+	uffd_continue(w->uffd, (uintptr_t)m->base + pos, MEDIA_PAGE, false, false, NULL);
+}
+
+static struct witness_map *map_of(const struct witness *w, uint64_t pos)
+{
+	struct witness_map *m = __atomic_load_n(&w->map, __ATOMIC_ACQUIRE);
+
+	return m && m->len > pos ? m : NULL;
 }
 
 bool witness_holds(const struct witness *w, uint64_t pos)
 {
-	const struct witness_map *m = __atomic_load_n(&w->map, __ATOMIC_ACQUIRE);
+	const struct witness_map *m = map_of(w, pos);
 
-	return m && m->len > pos && guard_peek(m->base + pos);
+	return m && guard_peek(m->base + pos);
+}
+
+void witness_mark(struct witness *w, uint64_t pos)
+{
+	struct witness_map *m = map_of(w, pos);
+
+	if (m)
+		atomic_store(&m->marked[pos / MEDIA_WINDOW], true);
+}
+
+bool witness_marked(const struct witness *w, uint64_t pos)
+{
+	const struct witness_map *m = map_of(w, pos);
+
+	return m && atomic_load(&m->marked[pos / MEDIA_WINDOW]) && guard_peek(m->base + pos);
 }

@@ -23,7 +23,7 @@ struct witness_map;
 struct witness {
 	int fd;				/* not owned; read-write */
 	struct lock lock;		/* a leaf: to replace the two below */
-	int uffd;
+	int uffd;			/* the process's own, or < 0 */
 	struct witness_map *map;	/* the newest, atomic; older ones stay */
 };
 
@@ -38,5 +38,12 @@ void witness_watch(struct witness *w, uint64_t pos);
 
 /* Is the page at @pos still the one that was there when it was watched? */
 bool witness_holds(const struct witness *w, uint64_t pos);
+
+/*
+ * A mark of the owner's on the page at @pos, which is watched: gone as soon as the
+ * page is. One a 2M window, for its first page. It may be lost early.
+ */
+void witness_mark(struct witness *w, uint64_t pos);
+bool witness_marked(const struct witness *w, uint64_t pos);
 
 #endif

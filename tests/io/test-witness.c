@@ -54,6 +54,35 @@ static void holds_until_it_goes(void)
 	close(fd);
 }
 
+/* A mark is a page's: it is gone with the page, and with its watch. */
+static void marks(void)
+{
+	int fd = temp_file("/dev/shm", 4 * WINDOW);
+	struct witness w;
+
+	witness_init(&w, fd);
+	witness_mark(&w, 0);	/* nothing is watched */
+	assert_false(witness_marked(&w, 0));
+	allocate(fd, 0, 4 * WINDOW);
+	witness_watch(&w, 0);
+	witness_watch(&w, WINDOW);
+	assert_false(witness_marked(&w, 0));
+	witness_mark(&w, 0);
+	witness_mark(&w, WINDOW);
+	assert_true(witness_marked(&w, 0));
+	assert_true(witness_marked(&w, WINDOW));
+	assert_false(witness_marked(&w, 2 * WINDOW));
+	punch(fd, 0, WINDOW);
+	allocate(fd, 0, WINDOW);
+	assert_false(witness_marked(&w, 0));
+	witness_watch(&w, 0);
+	assert_true(witness_holds(&w, 0));
+	assert_false(witness_marked(&w, 0));
+	assert_true(witness_marked(&w, WINDOW));
+	witness_exit(&w);
+	close(fd);
+}
+
 /* The mapping is made anew; what was watched is watched, or looked at again. */
 static void grows(void)
 {
@@ -112,6 +141,7 @@ static void huge_folio_made_anew(void)
 static void witness(void **state)
 {
 	holds_until_it_goes();
+	marks();
 	grows();
 	huge_folio_made_anew();
 }
