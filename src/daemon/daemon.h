@@ -61,14 +61,35 @@ struct group {
 	bool mmap_lock;			/* a session has the kernel's mmap_lock */
 };
 
-/* One pmem file that is mapped by somebody. */
+/* What a helper is to do, pool.c. */
+struct pool_job {
+	struct list_head link;
+	void (*fn)(struct pool_job *job);
+};
+
+/* What costs much to set up of a file: linger.c. */
+struct backing {
+	struct media *media;
+	void *table_mem;		/* zeros, or NULL */
+	uint64_t table_size;
+};
+
+/*
+ * One pmem file that is mapped by somebody. When the last reference is gone, what
+ * is left of it is @back: it lingers, and is closed.
+ */
 struct file {
-	struct list_head link;		/* udaxd.files, daemon lock */
+	struct list_head link;		/* udaxd.files or udaxd.lingering, daemon lock */
+	struct udaxd *d;
 	uint64_t id;
 	atomic_uint refs;		/* found, and the last one dropped, under the daemon lock */
 	bool draining;			/* daemon lock: a last write-back runs */
 	bool redrain;			/* daemon lock: used meanwhile */
 	struct group *group;		/* whose drain it is: the last to map it */
+	uint64_t session;		/* daemon lock: id of the last to map it */
+	struct backing back;
+	uint64_t linger_until;		/* CLOCK_MONOTONIC, ns; daemon lock */
+	struct pool_job close;
 	struct media *media;
 	bool exact;			/* served as --track exact has it; constant */
 	struct dax_mapping mapping;	/* the model's part; own lock */
@@ -199,6 +220,11 @@ struct udaxd {
 	unsigned int nr_sessions, nr_files, nr_groups;	/* under it */
 	struct group retired;				/* sums of freed groups; under it */
 	uint64_t next_id;				/* under it */
+	struct list_head lingering;	/* files that nobody maps, by their ends; under it */
+	unsigned int nr_lingering, nr_closing;		/* under it; closing: by a helper */
+	bool linger_watched;		/* under it: worker 0 has a timer, or will */
+	struct loop_op linger_timer;	/* worker 0 */
+	struct loop_msg linger_msg;
 	struct list_head idle_waits;	/* struct group_wait.link, under it */
 	struct list_head quiet_waits;	/* fs.c, under it */
 	atomic_bool quiet_wanted;	/* there are some */

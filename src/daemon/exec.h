@@ -202,6 +202,8 @@ int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,
 void pool_stop(struct pool *pool);
 /* Any thread. The helper calls task_run(). */
 void pool_submit(struct pool *pool, struct task *t);
+/* Any thread, any lock held. The helper calls @job->fn, which may free it. */
+void pool_run(struct pool *pool, struct pool_job *job);
 /* CLOCK_MONOTONIC, ns. */
 uint64_t now_ns(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Files: one struct for each pmem file that somebody maps, found by identity
- * (device, inode) while it is open, and closed at the last unmap: the space of
- * an unlinked file would leak otherwise.
+ * (device, inode) while it is open, and closed soon after the last unmap: the
+ * space of an unlinked file would leak otherwise.
  */
 #include "daemon/hold.h"
 #include "daemon/session.h"
@@ -60,46 +60,51 @@ void file_refresh_size(struct file *f)
 	lock_release(&f->mapping.i_pages);
 }
 
-static struct file *file_new(struct udaxd *d, struct media *m)
+/* Takes over @b, also when it fails: NULL, no memory. */
+static struct file *file_new(struct udaxd *d, struct backing *b)
 {
 	struct file *f = calloc(1, sizeof(*f));
 	char path[PATH_MAX];
 
-	if (!f)
-		return NULL;
-	f->table_size = TABLE_BYTES;
-	f->table_mem = table_map(f->table_size);
-	if (!f->table_mem) {
+	if (f && !b->table_mem) {
+		b->table_size = TABLE_BYTES;
+		b->table_mem = table_map(b->table_size);
+	}
+	if (!f || !b->table_mem) {
+		backing_close(b);
 		free(f);
 		return NULL;
 	}
-	f->media = m;
+	f->d = d;
+	f->table_mem = b->table_mem;
+	f->table_size = b->table_size;
+	f->media = b->media;
 	atomic_store(&f->refs, 1);
 	lock_init(&f->lock, LOCK_RANK_FILE, "file");
 	list_init(&f->regions);
 	list_init(&f->inval_queue);
 	list_init(&f->held);
 	list_init(&f->link);
-	if (media_path(m->fd, path, sizeof(path)))
+	/* Nobody asks for it mostly, and it takes a system call. */
+	if (!d->opt.protocols.nr || media_path(f->media->fd, path, sizeof(path)))
 		path[0] = '\0';
 	dax_mapping_init(&f->mapping,
 			 protocol_rules_find(&d->opt.protocols, path),
 			 &d->waits, f->table_mem, f->table_size);
 	f->mapping.driver = f;
-	f->mapping.i_size = media_size(m);
-	f->exact = d->opt.track == TRACK_EXACT && !media_track(m);
+	f->mapping.i_size = f->media->size;
+	f->exact = d->opt.track == TRACK_EXACT && !media_track(f->media);
 	return f;
 }
 
-static void file_free(struct file *f)
+/* Nobody finds it any more; udaxd.nr_closing has been told. No lock held. */
+static void file_end(struct file *f)
 {
 	dax_mapping_exit(&f->mapping);
-	munmap(f->table_mem, f->table_size);
 	lock_destroy(&f->lock);
 	if (f->fs)
 		fs_close(f->fs);
-	media_close(f->media);
-	free(f);
+	linger_or_close(f);
 }
 
 /* Daemon lock held. */
@@ -161,11 +166,14 @@ static struct file *file_add(struct udaxd *d, struct group *g, struct file *f)
 	return f;
 }
 
-void file_seen(struct udaxd *d, struct group *g, struct file *f)
+void file_seen(struct session *s, struct file *f)
 {
+	struct udaxd *d = s->d;
+	struct group *g = s->group;
 	struct file_id id = { f->media->dev, f->media->ino }, *seen;
 
 	lock_take(&d->lock);
+	f->session = s->id;
 	g->mappings++;
 	g->media |= 1u << f->media->kind;
 	if (!g->protocol)
@@ -186,29 +194,59 @@ out:
 	lock_release(&d->lock);
 }
 
-int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
-	     char *why, unsigned int why_len)
+/* The medium that there was, or a new one. 0 or -errno. */
+static int file_open(struct udaxd *d, int fd, bool image, struct backing *b,
+		     char *why, unsigned int why_len)
 {
-	struct file *f = file_find_fd(d, fd);
-	struct media *m;
-	int err;
+	enum udaxd_media choice = d->opt.media;
+	int kind = media_kind_of(fd);
 
+	if (kind < 0)
+		return kind;
+	if ((choice == MEDIA_CHOICE_DIRECT && kind != MEDIA_DIRECT) ||
+	    (choice == MEDIA_CHOICE_IMAGE && kind != MEDIA_IMAGE))
+		return -EOPNOTSUPP;
+	if (kind == MEDIA_IMAGE && !image)
+		return -ENOTCONN;
+	return media_open(&b->media, fd, why, why_len);
+}
+
+int file_get(struct udaxd *d, struct group *g, int fd, bool image,
+	     struct file **out, char *why, unsigned int why_len)
+{
+	struct backing b = { 0 };
+	struct file *f, *fresh;
+	struct stat st;
+	int err = 0;
+
+	if (fstat(fd, &st))
+		return -errno;
+	lock_take(&d->lock);
+	f = find_locked(d, st.st_dev, st.st_ino);
+	if (f)
+		atomic_fetch_add(&f->refs, 1);
+	else if (linger_take(d, st.st_dev, st.st_ino, &b))
+		b.media->size = (uint64_t)st.st_size;
+	lock_release(&d->lock);
+	if (!f && !b.media)
+		err = file_open(d, fd, image, &b, why, why_len);
+	if (err)
+		return err;
 	if (!f) {
-		struct file *fresh;
-
-		err = media_open(&m, fd, why, why_len);
-		if (err)
-			return err;
-		fresh = file_new(d, m);
-		if (!fresh) {
-			media_close(m);
+		fresh = file_new(d, &b);
+		if (!fresh)
 			return -ENOMEM;
-		}
 		lock_take(&d->lock);
 		f = file_add(d, g, fresh);
+		if (f != fresh)
+			d->nr_closing++;
 		lock_release(&d->lock);
 		if (f != fresh)
-			file_free(fresh);
+			file_end(fresh);
+	}
+	if (f->media->kind == MEDIA_IMAGE && !image) {
+		file_put(d, f);
+		return -ENOTCONN;
 	}
 	*out = f;
 	return 0;
@@ -217,6 +255,14 @@ int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
 void file_ref(struct file *f)
 {
 	atomic_fetch_add(&f->refs, 1);
+}
+
+/* The last reference is gone. Daemon lock held. */
+static void file_gone(struct udaxd *d, struct file *f)
+{
+	list_del(&f->link);
+	d->nr_files--;
+	d->nr_closing++;
 }
 
 static void drained(struct exec *x, struct task *t)
@@ -237,44 +283,59 @@ static void drained(struct exec *x, struct task *t)
 		f->draining = false;
 		f->group->draining--;
 	}
-	if (last) {
-		list_del(&f->link);
-		d->nr_files--;
-	}
+	if (last)
+		file_gone(d, f);
 	lock_release(&d->lock);
 	if (again) {
 		rangeop_writeback(d, f, drained, NULL);
 		return;
 	}
 	if (last)
-		file_free(f);
+		file_end(f);
 	group_check(d);
 }
 
 /*
+ * Does a write-back of it do anything? The pages of a file in memory are the file;
+ * but it may take its time, and be traced.
+ */
+static bool writes_back(const struct file *f)
+{
+	return f->media->kind == MEDIA_IMAGE || f->exact || hold_has(f) ||
+	       f->d->trace;
+}
+
+/*
  * The last user is gone. Write-back and close may take long, so a helper does
- * them, with a reference of its own; who maps the file meanwhile finds it.
+ * them, the write-back with a reference of its own: who maps the file meanwhile
+ * finds it.
  */
 void file_put(struct udaxd *d, struct file *f)
 {
 	unsigned int refs = atomic_load(&f->refs);
-	bool drain;
+	bool drain, last;
 
 	/* Others hold it: two may be one of them and a drain. */
 	while (refs > 2)
 		if (atomic_compare_exchange_weak(&f->refs, &refs, refs - 1))
 			return;
 	lock_take(&d->lock);
-	drain = atomic_load(&f->refs) == 1 && !f->draining;
+	last = atomic_load(&f->refs) == 1 && !f->draining;
+	drain = last && writes_back(f);
 	if (drain) {
 		f->draining = true;
 		f->group->draining++;
+	} else if (last) {
+		atomic_store(&f->refs, 0);
+		file_gone(d, f);
 	} else if (atomic_fetch_sub(&f->refs, 1) == 2 && f->draining) {
 		f->redrain = true;	/* used meanwhile: once more */
 	}
 	lock_release(&d->lock);
 	if (drain)
 		rangeop_writeback(d, f, drained, NULL);
+	else if (last)
+		file_end(f);
 }
 
 void file_link_region(struct file *f, struct region *r)

@@ -101,7 +101,7 @@ static int do_extents(struct session *s, const int *fds)
 	int err = fs && ff ? 0 : -ENOMEM;
 
 	if (!err)
-		err = file_get(s->d, s->group, fds[0], &f, why, sizeof(why));
+		err = file_get(s->d, s->group, fds[0], false, &f, why, sizeof(why));
 	if (!err && f->media->kind != MEDIA_DIRECT)
 		err = -EOPNOTSUPP;
 	if (err)

@@ -122,7 +122,7 @@ static bool group_idle(struct udaxd *d, uint64_t token)
 
 	if (!g)
 		return true;
-	if (g->draining)
+	if (g->draining || d->nr_closing)
 		return false;
 	list_for_each(s, &d->sessions, link)
 		if (s->group == g && (atomic_load(&s->state) != SESSION_LIVE ||
@@ -149,6 +149,7 @@ void group_check(struct udaxd *d)
 void group_wait(struct udaxd *d, struct group_wait *w)
 {
 	session_sweep(d);
+	linger_end(d, 0);
 	lock_take(&d->lock);
 	list_add_tail(&w->link, &d->idle_waits);
 	lock_release(&d->lock);

@@ -83,22 +83,13 @@ static bool under_pmem(struct udaxd *d, int fd)
 /* The file behind a descriptor, if this udaxd serves it; positive errno. */
 static int get_file(struct session *s, int fd, struct file **f)
 {
-	enum udaxd_media choice = s->d->opt.media;
 	char why[128] = "";
-	int kind, err;
+	int err;
 
 	if (!under_pmem(s->d, fd))
 		return EOPNOTSUPP;
-	kind = media_kind_of(fd);
-	if (kind < 0)
-		return -kind;
-	if ((choice == MEDIA_CHOICE_DIRECT && kind != MEDIA_DIRECT) ||
-	    (choice == MEDIA_CHOICE_IMAGE && kind != MEDIA_IMAGE))
-		return EOPNOTSUPP;
-	if (kind == MEDIA_IMAGE && !keeper_there(s))
-		return ENOTCONN;
-	err = file_get(s->d, s->group, fd, f, why, sizeof(why));
-	if (err)
+	err = file_get(s->d, s->group, fd, keeper_there(s), f, why, sizeof(why));
+	if (err && (why[0] || (err != -EOPNOTSUPP && err != -ENOTCONN)))
 		logmsg("pid %d (%s): cannot serve a file: %s", (int)s->pid,
 		       s->comm, why[0] ? why : strerror(-err));
 	return -err;
@@ -161,7 +152,7 @@ static int map_region(struct session *s, struct file *f, struct udax_map *a)
 	if (!r)
 		return ENOMEM;
 	r->id = a->region = atomic_fetch_add(&s->mappings, 1) + 1;
-	file_seen(s->d, s->group, f);
+	file_seen(s, f);
 	lock_take(&s->lock);
 	err = region_remove(s, r->start, r->end, &removed);
 	if (!err)

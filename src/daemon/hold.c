@@ -161,6 +161,10 @@ void hold_choose(struct udaxd *d, struct file *f)
 {
 	char path[PATH_MAX];
 
+	if (!d->holds) {
+		atomic_store(&f->hold, NULL);
+		return;
+	}
 	if (media_path(f->media->fd, path, sizeof(path)))
 		path[0] = '\0';
 	atomic_store(&f->hold, hold_rules_find(d->holds, path));

@@ -74,6 +74,12 @@ static bool seen_for_2m(enum window_folio folio)
 	return folio == FOLIO_HUGE || folio == FOLIO_NOHUGE;
 }
 
+/* The window's place in the file, bytes. */
+static uint64_t window_pos(const struct task *t)
+{
+	return (t->op.pgoff & ~PG_PMD_COLOUR) << PAGE_SHIFT;
+}
+
 bool install_window_seen(struct task *t)
 {
 	return get_folio(t) != FOLIO_UNKNOWN;
@@ -90,8 +96,14 @@ void install_window_doubt(struct task *t)
 	set_folio(t, FOLIO_UNKNOWN);
 }
 
+/* The medium may remember what was known when the file was mapped before. */
 bool install_window_full(struct task *t)
 {
+	struct media *m = t->file->media;
+
+	if (get_folio(t) == FOLIO_UNKNOWN && m->ops->is_huge &&
+	    m->ops->is_huge(m, window_pos(t)))
+		set_folio(t, FOLIO_HUGE);
 	return seen_for_2m(get_folio(t));
 }
 
@@ -180,7 +192,9 @@ static int settle(struct exec *x, struct task *t, int err, uint64_t start,
 		break;
 	case -ENOSPC:
 	case -ENOMEM:
-		return -ENOSPC;
+		/* A file may be gone but for us: the next try may have its space. */
+		if (!linger_make_room(x->d))
+			return -ENOSPC;
 	}
 	counter_add(&t->stats->eagain, 1);
 	exec_wake_later(x, s, t->addr);
@@ -241,22 +255,19 @@ static int map_4k(struct exec *x, struct task *t)
 	return settle(x, t, err, t->addr, DAX_PAGE_SIZE, t->write);
 }
 
-/* The window's place in the file, bytes. */
-static uint64_t window_pos(const struct task *t)
-{
-	return (t->op.pgoff & ~PG_PMD_COLOUR) << PAGE_SHIFT;
-}
-
 /* A real PMD, or 512 PTEs where none can be had. */
 static int collapse(struct exec *x, struct task *t, uint64_t head)
 {
 	struct session *s = t->region->session;
+	struct media *m = t->file->media;
 	int err;
 
 	if (get_folio(t) != FOLIO_NOHUGE && s->pidfd >= 0 &&
-	    media_cleared(t->file->media, window_pos(t))) {
+	    media_cleared(m, window_pos(t))) {
 		err = uffd_collapse(s->pidfd, head);
 		if (!err) {
+			if (m->ops->set_huge && get_folio(t) != FOLIO_HUGE)
+				m->ops->set_huge(m, window_pos(t));
 			set_folio(t, FOLIO_HUGE);
 			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
 			uffd_wake(s->uffd, head, DAX_PMD_SIZE);

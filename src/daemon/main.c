@@ -22,6 +22,7 @@
 #include "daemon/control.h"
 #include "daemon/detect.h"
 #include "daemon/hold.h"
+#include "io/uffd_own.h"
 #include "lib/sock.h"
 
 #define EXIT_CANNOT 77	/* this machine cannot serve faults */
@@ -140,6 +141,7 @@ static int start(struct udaxd *d)
 	}
 	if (!can_track(d))
 		return EXIT_CANNOT;
+	uffd_own();	/* now, so that it is no descriptor of the first file */
 	err = make_waits(d);
 	if (!err)
 		err = make_workers(d);
@@ -192,7 +194,8 @@ static bool all_gone(struct udaxd *d)
 	bool gone;
 
 	lock_take(&d->lock);
-	gone = !d->nr_sessions && !d->nr_files;
+	gone = !d->nr_sessions && !d->nr_files && !d->nr_lingering &&
+	       !d->nr_closing;
 	lock_release(&d->lock);
 	return gone;
 }
@@ -216,6 +219,7 @@ static void stop(struct udaxd *d)
 
 	atomic_store(&d->stopping, true);
 	end_sessions(d, true);
+	linger_end(d, 0);
 	detect_release(d);
 	hold_open_gates(d, NULL);
 	/* Written to by each session and file that goes. */
@@ -224,6 +228,7 @@ static void stop(struct udaxd *d)
 		    read(d->stop_fd, &count, sizeof(count)) < 0)
 			break;
 		end_sessions(d, false);
+		linger_end(d, 0);
 	}
 	for (unsigned int i = 0; i < d->nr_workers; i++)
 		worker_stop(d->workers[i]);
@@ -280,6 +285,7 @@ int main(int argc, char **argv)
 	atomic_init(&d->on_lost, d->opt.on_lost);
 	list_init(&d->sessions);
 	list_init(&d->files);
+	list_init(&d->lingering);
 	list_init(&d->groups);
 	list_init(&d->idle_waits);
 	list_init(&d->quiet_waits);

@@ -215,6 +215,7 @@ json_t *method_get_status(struct rpc_call *call)
 	lock_take(&d->lock);
 	json_object_set_new(status, "sessions", json_integer(d->nr_sessions));
 	json_object_set_new(status, "files", json_integer(d->nr_files));
+	json_object_set_new(status, "lingering", json_integer(d->nr_lingering));
 	json_object_set_new(status, "runs", json_integer(nr_groups(d)));
 	json_object_set_new(status, "hold", hold_rules(d->holds));
 	set_sleepers(d, status);

@@ -2,7 +2,8 @@
 /*
  * The helper threads: they do what may block (a collapse that makes a folio
  * huge, the medium's I/O, the last write-back of a file) with the entry locked,
- * so that a worker never has to. One queue, first come, first served.
+ * so that a worker never has to. First come, first served, but for the few jobs
+ * that are no operation of the model: they would wait for ever behind a storm.
  */
 #include "daemon/session.h"
 
@@ -14,6 +15,7 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct list_head tasks;		/* task.link; under lock */
+	struct list_head jobs;		/* pool_job.link; under lock */
 	bool stopping;			/* under lock */
 	unsigned int threads;
 	struct helper *helpers;
@@ -32,7 +34,14 @@ static void *helper_main(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		if (!list_empty(&p->tasks)) {
+		if (!list_empty(&p->jobs)) {
+			struct pool_job *job = list_first(&p->jobs,
+							  struct pool_job, link);
+
+			list_del(&job->link);
+			pthread_mutex_unlock(&p->lock);
+			job->fn(job);
+		} else if (!list_empty(&p->tasks)) {
 			struct task *t = list_first(&p->tasks, struct task,
 						    link);
 
@@ -59,6 +68,14 @@ void pool_submit(struct pool *p, struct task *t)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void pool_run(struct pool *p, struct pool_job *job)
+{
+	pthread_mutex_lock(&p->lock);
+	list_add_tail(&job->link, &p->jobs);
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
 int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,
 	       struct exec **execs)
 {
@@ -70,6 +87,7 @@ int pool_start(struct pool **pool, struct udaxd *d, unsigned int threads,
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	list_init(&p->tasks);
+	list_init(&p->jobs);
 	p->helpers = calloc(threads, sizeof(*p->helpers));
 	if (!p->helpers) {
 		free(p);

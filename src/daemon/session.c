@@ -96,6 +96,7 @@ static void session_free(struct session *s)
 {
 	struct udaxd *d = s->d;
 
+	linger_end(d, s->id);
 	if (s->uffd >= 0)
 		close(s->uffd);
 	if (s->pidfd >= 0)

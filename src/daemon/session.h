@@ -223,11 +223,14 @@ void keeper_drop(struct session *s);
 
 /* --- file.c --- */
 
-/* The file behind @fd with a reference. Takes the daemon lock. May block a little. */
-int file_get(struct udaxd *d, struct group *g, int fd, struct file **out,
-	     char *why, unsigned int why_len);
-/* Group @g maps it: counted for its summary. Takes the daemon lock. */
-void file_seen(struct udaxd *d, struct group *g, struct file *f);
+/*
+ * The file behind @fd with a reference. @image: it may be one that needs an image,
+ * else -ENOTCONN. Takes the daemon lock. May block a little.
+ */
+int file_get(struct udaxd *d, struct group *g, int fd, bool image,
+	     struct file **out, char *why, unsigned int why_len);
+/* @s maps it: counted for its run's summary. Takes the daemon lock. */
+void file_seen(struct session *s, struct file *f);
 struct file *file_find(struct udaxd *d, uint64_t id);
 struct file *file_find_fd(struct udaxd *d, int fd);
 /* The caller holds one already. Any lock may be held. */
@@ -254,6 +257,21 @@ void file_keep_none(struct session *s);
 /* DAX_UNMAP and DAX_WRPROTECT over the file's regions; pages. */
 void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows);
 void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr);
+
+/* --- linger.c: what is left of files that nobody maps --- */
+
+/*
+ * Takes over @f, which nobody can find and whose model is gone: its backing stays
+ * a moment, or is closed by a helper, and @f freed. Takes the daemon lock.
+ */
+void linger_or_close(struct file *f);
+/* Found again, the caller's now. Daemon lock held. */
+bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b);
+/* No file that session @session mapped last lingers any more; 0: none at all. */
+void linger_end(struct udaxd *d, uint64_t session);
+/* Memory is short: none lingers any more. True: some are yet to be closed. */
+bool linger_make_room(struct udaxd *d);
+void backing_close(struct backing *b);
 
 /* --- rangeop.c --- */
 

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Files that nobody maps any more. A program that maps a file anew for each change
+ * of its size does it many times a second, and a medium costs much to set up: the
+ * file is opened, the table and the witness are mapped, the folio of each window is
+ * looked at. So what is behind a file on tmpfs stays for a moment after the last
+ * munmap, and the next MAP of the same file finds it.
+ *
+ * The entries do not: what a run counts must not depend on how fast it is. And
+ * nothing is believed that is not looked at again, for anybody may change the file
+ * meanwhile: its size is asked for, and of a window the witness must say that the
+ * folio is the one that was seen. An image does not linger: it would have to be
+ * compared with a file that others may write.
+ *
+ * A file that lingers is held open, so that its space would not come back when it
+ * is unlinked. Hence only for a short while, not without a name, and not when the
+ * session that mapped it last is over or somebody waits for the end of a run.
+ */
+#include "daemon/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* A program that maps less often than that will not notice what it costs. */
+#define LINGER_NS 10000000ull
+/* Files at a time; hardly a program maps more than that anew all the time. */
+#define LINGER_MAX 8
+/* So much of a table, in bytes, is cleared sooner than mapped anew. */
+#define TABLE_CLEAR (64u << 10)
+
+void backing_close(struct backing *b)
+{
+	if (b->table_mem)
+		munmap(b->table_mem, b->table_size);
+	media_close(b->media);
+}
+
+/* Daemon lock held. True: somebody waits for it, see group_check(). */
+static bool closed(struct udaxd *d)
+{
+	d->nr_closing--;
+	return !list_empty(&d->idle_waits) || atomic_load(&d->stopping);
+}
+
+/* On a helper: the last close of an unlinked file gives back its pages. */
+static void close_file(struct pool_job *job)
+{
+	struct file *f = container_of(job, struct file, close);
+	struct udaxd *d = f->d;
+	bool check;
+
+	backing_close(&f->back);
+	free(f);
+	lock_take(&d->lock);
+	check = closed(d);
+	lock_release(&d->lock);
+	if (check)
+		group_check(d);
+}
+
+static void submit_close(struct file *f)
+{
+	f->close.fn = close_file;
+	pool_run(f->d->pool, &f->close);
+}
+
+/* Daemon lock held. */
+static void end_one(struct file *f)
+{
+	list_del(&f->link);
+	f->d->nr_lingering--;
+	f->d->nr_closing++;
+	submit_close(f);
+}
+
+static void on_timer(struct loop *loop, struct loop_op *op, int res, bool last);
+
+/* Worker 0. The timer runs while a file lingers, and no longer. */
+static void watch(struct loop *loop, struct udaxd *d)
+{
+	uint64_t now = now_ns(), next = 0;
+	struct file *f, *n;
+
+	lock_take(&d->lock);
+	/* In the order of their ends. */
+	list_for_each_safe(f, n, &d->lingering, link) {
+		next = f->linger_until;
+		if (next > now)
+			break;
+		end_one(f);
+		next = 0;
+	}
+	d->linger_watched = next;
+	lock_release(&d->lock);
+	if (!next)
+		return;
+	loop_op_init(&d->linger_timer, on_timer);
+	loop_deadline(loop, &d->linger_timer, next);
+}
+
+static void on_timer(struct loop *loop, struct loop_op *op, int res, bool last)
+{
+	watch(loop, container_of(op, struct udaxd, linger_timer));
+}
+
+static void watch_on_worker(struct loop *loop, struct loop_msg *msg)
+{
+	watch(loop, container_of(msg, struct udaxd, linger_msg));
+}
+
+/* Daemon lock held. */
+static void begin(struct udaxd *d, struct file *f)
+{
+	if (d->nr_lingering == LINGER_MAX)
+		end_one(list_first(&d->lingering, struct file, link));
+	f->linger_until = now_ns() + LINGER_NS;
+	list_add_tail(&f->link, &d->lingering);
+	d->nr_lingering++;
+	if (d->linger_watched)
+		return;
+	d->linger_watched = true;
+	d->linger_msg.fn = watch_on_worker;
+	loop_post(d->workers[0]->loop, &d->linger_msg);
+}
+
+/* One system call. */
+static bool may_linger(const struct file *f)
+{
+	const struct media *m = f->media;
+	struct stat st;
+
+	return m->kind == MEDIA_DIRECT && !f->exact && !f->fs &&
+	       !atomic_load(&f->d->stopping) && !fstat(m->fd, &st) && st.st_nlink;
+}
+
+/* As table_map() made it. */
+static void clear_table(struct backing *b, uint64_t used)
+{
+	if (used <= TABLE_CLEAR) {
+		memset(b->table_mem, 0, used);
+		return;
+	}
+	munmap(b->table_mem, b->table_size);
+	b->table_mem = NULL;
+}
+
+void linger_or_close(struct file *f)
+{
+	struct udaxd *d = f->d;
+	bool check;
+
+	f->back = (struct backing){ f->media, f->table_mem, f->table_size };
+	if (!may_linger(f)) {
+		submit_close(f);
+		return;
+	}
+	clear_table(&f->back, f->mapping.table.used);
+	lock_take(&d->lock);
+	begin(d, f);
+	check = closed(d);
+	lock_release(&d->lock);
+	if (check)
+		group_check(d);
+}
+
+bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b)
+{
+	struct file *f;
+
+	lock_assert_held(&d->lock);
+	list_for_each(f, &d->lingering, link) {
+		if (f->back.media->ino != ino || f->back.media->dev != dev)
+			continue;
+		list_del(&f->link);
+		d->nr_lingering--;
+		*b = f->back;
+		free(f);
+		return true;
+	}
+	return false;
+}
+
+bool linger_make_room(struct udaxd *d)
+{
+	bool closing;
+
+	linger_end(d, 0);
+	lock_take(&d->lock);
+	closing = d->nr_closing;
+	lock_release(&d->lock);
+	return closing;
+}
+
+void linger_end(struct udaxd *d, uint64_t session)
+{
+	struct file *f, *next;
+
+	lock_take(&d->lock);
+	list_for_each_safe(f, next, &d->lingering, link)
+		if (!session || f->session == session)
+			end_one(f);
+	lock_release(&d->lock);
+}

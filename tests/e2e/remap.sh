@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Files that are mapped again soon after their last munmap, while udaxd still has
+# what is behind them: the mapping shows the file as it is now, whatever happened to
+# it; a run counts the same faults however fast it is; nothing stays, in whatever
+# way the program ends, and a tmpfs is never full of what was unlinked.
+
+. "${top_srcdir:-.}/tests/functions.sh"
+. "${top_srcdir:-.}/tests/stress/daemon.sh"
+test -x "$python" || skip "$python is not installed"
+requires_uffd
+mapper=$top_builddir/mapper
+remap=$(cd "$top_srcdir" && pwd)/tests/e2e/remap.py
+
+# Two programs, in directories of their own.
+changes () {
+	mkdir -p "$1/1" "$1/2"
+	udax_run "$1" -- sh -c 'W=$1
+		(cd "$W/1" && exec "$2" -B "$3") & (cd "$W/2" && "$2" -B "$3") &&
+			wait $!' sh "$1" "$python" "$remap" </dev/null ||
+		fail "remap.py in $1"
+	expect_pmd
+	expect mappings -ge 500
+	rm -r "$1"
+}
+
+changes "$scratch/p"
+if test "$(id -u)" = 0; then
+	tmpfs_mount "$scratch/always" size=64m,huge=always
+	changes "$scratch/always/p"
+fi
+
+# lingers N: so many files do, says udaxd.
+lingers () {
+	test "$(daemon_status lingering)" = "$1"
+}
+
+# The same with and without a pause in which udaxd forgets the file. An answer to
+# `wait` is a line from $scratch/in.
+counts () {
+	rm -f "$pmem/f"
+	# shellcheck disable=SC2086
+	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" size 6m \
+		map 0 6m rw fill 0 5m 1 unmap $1 \
+		map 0 6m rw check 0 5m 1 put 5m 7 unmap $1 \
+		map 0 1m r check 0 1m 1 unmap $1 \
+		map 0 6m rw check 0 5m 1 zero 5200k 8k unmap \
+		<"$scratch/in" >"$scratch/out" || fail "mapper: $(cat "$scratch/out")"
+	for name in faults.total faults.pte faults.pmd mappings \
+		fallback.conflict fallback.eof; do
+		echo "$name $(summary $name)"
+	done
+}
+
+pmem=$scratch/pmem	# udax_run sets it
+daemon_start
+mkfifo "$scratch/in"
+exec 3<>"$scratch/in"
+counts '' >"$scratch/fast"
+rm "$scratch/out"
+grep -q 'pmd 0' "$scratch/fast" && fail "no 2M fault: $(cat "$scratch/fast")"
+pauses () {
+	test -e "$scratch/out" && test "$(grep -c pause "$scratch/out")" = "$1"
+}
+counts 'wait pause' >"$scratch/slow" &
+slow=$!
+for n in 1 2 3; do
+	wait_for pauses $n
+	wait_for lingers 0
+	echo go >&3
+done
+wait $slow || fail "with pauses"
+grep -q -v ' 0$' "$scratch/slow" || fail "nothing was counted"
+diff "$scratch/fast" "$scratch/slow" || fail "a pause changes what is counted"
+daemon_idle
+
+# Killed with files that linger, and with a mapping.
+for n in 1 2 3 4 5; do
+	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" size 6m \
+		map 0 6m rw fill 0 6m $n unmap map 0 6m rw put 0 1 unmap kill 9 \
+		</dev/null
+	expect_status $? 137
+	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" \
+		map 0 6m rw put 8 1 kill 9 </dev/null
+	expect_status $? 137
+	daemon_idle
+	lingers 0 || fail "a run is over, and a file of it lingers"
+done
+
+# No timer is left: nothing runs in a daemon that nobody needs.
+switches () {
+	cat "/proc/$daemon"/task/*/status | sed -n 's/^vol.*:\t//p' | paste -sd+
+}
+before=$(switches)
+sleep 0.3
+test "$(switches)" = "$before" || fail "an idle daemon is at work"
+daemon_stop
+
+# One file after the other in a tmpfs that has room for one.
+test "$(id -u)" = 0 || exit 0
+tmpfs_mount "$scratch/small" size=6m,huge=never
+cat >"$scratch/rooms.py" <<'EOP'
+import mmap, os
+for i in range(50):
+    name = "f%d" % i
+    f = os.open(name, os.O_RDWR | os.O_CREAT)
+    os.ftruncate(f, 4 << 20)
+    with mmap.mmap(f, 4 << 20) as m:
+        for at in range(0, 4 << 20, 4096):
+            m[at] = 1
+    os.close(f)
+    os.unlink(name)
+EOP
+(cd "$scratch/small" && udax_run "$scratch/small" -- "$python" "$scratch/rooms.py") \
+	</dev/null || fail "no room for a file in the place of another"
+expect_faults
+expect result.sigbus -eq 0
