@@ -115,6 +115,18 @@ void task_free(struct exec *x, struct task *t)
 	x->nr_free++;
 }
 
+/* What has ended is summed up before what has begun: equal means none is left. */
+bool exec_none_served(struct udaxd *d)
+{
+	uint64_t ended = 0, begun = 0;
+
+	for (unsigned int i = 0; i < d->nr_execs; i++)
+		ended += __atomic_load_n(&d->execs[i]->ended, __ATOMIC_ACQUIRE);
+	for (unsigned int i = 0; i < d->nr_execs; i++)
+		begun += __atomic_load_n(&d->execs[i]->faults, __ATOMIC_ACQUIRE);
+	return ended == begun;
+}
+
 struct fault_stats *task_stats(struct exec *x, struct task *t)
 {
 	if (t->kind == TASK_FAULT)

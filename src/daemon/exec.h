@@ -12,6 +12,20 @@
 #include "daemon/storm.h"
 #include "mm/mmfault.h"
 
+/* Messages taken by one read; more than that many threads rarely wait. */
+#define READ_BATCH 32
+
+/*
+ * Threads whose messages came in one read, each with its page installed by now, are
+ * woken together: one that is woken at once takes the CPU from the worker before
+ * the next is served, and many of a session on a CPU cost a switch each.
+ */
+struct wake_batch {
+	struct session *session;	/* whose messages are being served, or NULL */
+	unsigned int nr;
+	uint64_t addr[READ_BATCH];
+};
+
 /* A thread that runs tasks. All fields are the thread's own unless said. */
 struct exec {
 	struct udaxd *d;
@@ -33,6 +47,7 @@ struct exec {
 	} later[16];
 	unsigned int nr_later;
 	bool draining;			/* in worker_drain() */
+	struct wake_batch batch;
 	struct storm storm;		/* workers */
 	struct around *around;		/* around.c; NULL: without fault-around */
 	unsigned int held;		/* workers: timers of held tasks, hold.c */
@@ -148,6 +163,20 @@ void range_done(struct exec *x, struct task *t);
  * a fork event waits behind them.
  */
 void exec_wake_later(struct exec *x, struct session *s, uint64_t addr);
+
+/* Is a thread of @s to be installed for without a wake, and then noted here? */
+static inline bool exec_batches(const struct exec *x, const struct session *s)
+{
+	return x->batch.session == s && x->batch.nr < READ_BATCH;
+}
+
+static inline void exec_wake_joins(struct exec *x, uint64_t addr)
+{
+	x->batch.addr[x->batch.nr++] = addr;
+}
+
+/* No fault is being served, or waits, in all of the daemon. */
+bool exec_none_served(struct udaxd *d);
 
 /* DAX_UNMAP; DAX_SPLIT_PMD, and MM_FAULT_DROP_PMD. */
 void exec_unmap(struct task *t, uint64_t start, uint64_t nr, bool cows);

@@ -369,18 +369,6 @@ struct quiet_wait {
 	struct request *request;
 };
 
-/* What has ended is summed up before what has begun: equal means none is left. */
-static bool is_quiet(struct udaxd *d)
-{
-	uint64_t ended = 0, begun = 0;
-
-	for (unsigned int i = 0; i < d->nr_execs; i++)
-		ended += __atomic_load_n(&d->execs[i]->ended, __ATOMIC_ACQUIRE);
-	for (unsigned int i = 0; i < d->nr_execs; i++)
-		begun += __atomic_load_n(&d->execs[i]->faults, __ATOMIC_ACQUIRE);
-	return ended == begun;
-}
-
 void fs_quiet_check(struct udaxd *d)
 {
 	struct quiet_wait *w, *next;
@@ -388,7 +376,7 @@ void fs_quiet_check(struct udaxd *d)
 
 	list_init(&quiet);
 	lock_take(&d->lock);
-	if (is_quiet(d)) {
+	if (exec_none_served(d)) {
 		list_splice_tail(&d->quiet_waits, &quiet);
 		atomic_store(&d->quiet_wanted, false);
 	}

@@ -202,7 +202,7 @@ static int settle(struct exec *x, struct task *t, int err, uint64_t start,
 }
 
 /* A page that the file does not have yet. */
-static int allocate_4k(struct exec *x, struct task *t)
+static int allocate_4k(struct exec *x, struct task *t, bool wake)
 {
 	struct session *s = t->region->session;
 	int err;
@@ -212,7 +212,7 @@ static int allocate_4k(struct exec *x, struct task *t)
 	 * store must not pass cannot be had so.
 	 */
 	if (!is_private(t) && !is_image(t) && !(is_exact(t) && protects(t))) {
-		err = uffd_zeropage(s->uffd, t->addr, DAX_PAGE_SIZE, true);
+		err = uffd_zeropage(s->uffd, t->addr, DAX_PAGE_SIZE, wake);
 		if (err != -EEXIST)
 			return err;
 	} else {
@@ -222,30 +222,29 @@ static int allocate_4k(struct exec *x, struct task *t)
 		if (err)
 			return err;
 	}
-	return uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE, protects(t), true,
+	return uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE, protects(t), wake,
 			     NULL);
 }
 
 static int map_4k(struct exec *x, struct task *t)
 {
 	struct session *s = t->region->session;
+	bool wake = !exec_batches(x, s);
 	int err = -EFAULT;
 
-	if (t->wp) {
-		/* Mapped, and to be made writable. */
+	if (t->wp)	/* mapped, and to be made writable */
 		err = uffd_writeprotect(s->uffd, t->addr, DAX_PAGE_SIZE, false,
-					true);
-		if (!err)
-			return 0;
-	}
-	if (present(t))
+					wake);
+	if (err && present(t))
 		err = uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE,
-				    protects(t), true, NULL);
-	else
+				    protects(t), wake, NULL);
+	else if (err)
 		err = -EFAULT;
 	/* An image's refill may not load (fault.c): it faults again instead. */
 	if (err == -EFAULT && !(t->refill && is_image(t)))
-		err = allocate_4k(x, t);
+		err = allocate_4k(x, t, wake);
+	if (!err && !wake)
+		exec_wake_joins(x, t->addr);
 	if (err == -ENXIO) {
 		/* A hole that nobody may fill: the kernel's own zero page. */
 		uffd_unregister(s->uffd, t->addr, DAX_PAGE_SIZE);

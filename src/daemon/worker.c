@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define LOOP_ENTRIES 256
-/* Messages taken by one read; more than that many threads rarely wait. */
-#define READ_BATCH 16
+/* So few are woken one by one: an ioctl of its own costs more. */
+#define WAKE_BATCH_MIN 4
 /*
  * Of an executor's first reads each is timed, later one in so many: a clock costs
  * as much as the tables, and the histograms have enough.
@@ -43,12 +43,50 @@ static uint64_t read_time(struct exec *x)
 	return reads < TIMED_FIRST || !(reads % TIMED_EVERY) ? now_ns() : 0;
 }
 
+/*
+ * One wake of the range that they span also wakes whoever sleeps in between. That
+ * is nobody whose message has been read, if no other fault is being served: it would
+ * fault, and be counted, twice. The others fault again and are not read but then.
+ */
+static void wake_batch(struct exec *x, struct session *s)
+{
+	struct wake_batch *b = &x->batch;
+	uint64_t start = UINT64_MAX, end = 0;
+
+	b->session = NULL;
+	if (b->nr >= WAKE_BATCH_MIN && exec_none_served(x->d)) {
+		for (unsigned int i = 0; i < b->nr; i++) {
+			start = b->addr[i] < start ? b->addr[i] : start;
+			end = b->addr[i] > end ? b->addr[i] : end;
+		}
+		uffd_wake(s->uffd, start, end + DAX_PAGE_SIZE - start);
+	} else {
+		for (unsigned int i = 0; i < b->nr; i++)
+			uffd_wake(s->uffd, b->addr[i], DAX_PAGE_SIZE);
+	}
+	b->nr = 0;
+}
+
+static void serve_messages(struct exec *x, struct session *s,
+			   const struct uffd_msg *msgs, unsigned int n)
+{
+	uint64_t now = read_time(x);
+
+	/* A full one has others behind it, which a wake of the range would hit. */
+	if (n >= WAKE_BATCH_MIN && n < READ_BATCH)
+		x->batch.session = s;
+	for (unsigned int i = 0; i < n; i++)
+		fault_message(x, s, &msgs[i], now);
+	if (x->batch.session)
+		wake_batch(x, s);
+	storm_served(&x->storm, n, now);
+}
+
 void worker_drain(struct exec *x, struct session *s)
 {
 	struct uffd_msg msgs[READ_BATCH];
 	unsigned int reads = 0;
 	bool again = false;
-	uint64_t now;
 	int n;
 
 	x->draining = true;
@@ -58,10 +96,7 @@ void worker_drain(struct exec *x, struct session *s)
 			storm_read(&x->storm, n > 0);
 		if (n <= 0)
 			break;
-		now = read_time(x);
-		for (int i = 0; i < n; i++)
-			fault_message(x, s, &msgs[i], now);
-		storm_served(&x->storm, n, now);
+		serve_messages(x, s, msgs, n);
 		/* Timers of held tasks want the ring looked at. */
 		again = !x->held && storm_reads_on(&x->storm, ++reads);
 	} while (n == READ_BATCH || x->nr_later || again);
