@@ -9,7 +9,7 @@
 #define STORM_FAULTS	60
 /* Of 255. A read that finds something spares a wait; one that does not costs as much. */
 #define FOUND_MIN	100
-#define TRY_EVERY	64
+#define TRY_EVERY	16
 /* So many in a row; then the others that the worker serves have their turn. */
 #define READS_ON_MAX	64
 #define BACKOFF_MIN_NS	100000000ull
@@ -71,4 +71,6 @@ bool storm_reads_on(struct storm *s, unsigned int reads)
 void storm_read(struct storm *s, bool found)
 {
 	s->found += ((found ? 255 : 0) - s->found) / 8;
+	if (found && s->found < FOUND_MIN)	/* the next one may, too */
+		s->found = FOUND_MIN;
 }
