@@ -201,8 +201,7 @@ struct session {
 	_Atomic uint64_t unknown[16];
 	atomic_uint nr_unknown;
 	uint64_t dropped_start, dropped_end;	/* sleepers to wake at the end */
-	struct session_polls *polls;	/* the uffd's polls, one a worker */
-	atomic_uint nr_polls;
+	struct reader *readers;		/* [udaxd.nr_workers]; readers.h */
 	struct loop_op sock_op, pidfd_op;	/* home worker */
 	bool rewatch;			/* home worker: poll the socket anew */
 	struct loop_msg end_msg;

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #define PMD_MASK (DAX_PMD_SIZE - 1)
-/* Faults between two looks at where their threads run; not even. */
-#define NEAR_EVERY 257
 /* So many unknown addresses between two changes of the regions are refaulted. */
 #define UNKNOWN_MAX 64
 
@@ -264,8 +262,6 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 		return false;
 	}
 	counter_add(&x->faults, 1);
-	if (x->faults % NEAR_EVERY == 1)
-		session_near(s, msg->arg.pagefault.feat.ptid);
 	if (!s->pid)
 		session_learn_pid(s, msg->arg.pagefault.feat.ptid);
 	t = task_alloc(x);

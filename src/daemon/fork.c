@@ -77,7 +77,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	session_publish(s);
 	if (s->image)
 		keeper_keep(s, -1);
-	session_serve_uffd(s);
+	readers_start(s, x->id < s->d->nr_workers ? s->d->workers[x->id] : NULL);
 	worker_forked(s->d);
 	session_put(s);
 }

@@ -55,7 +55,8 @@ static int do_uffd(struct session *s, const int *fds, unsigned int nfds)
 	s->uffd = dup(fds[0]);
 	if (s->uffd < 0)
 		return errno;
-	return -session_serve_uffd(s);
+	readers_start(s, NULL);
+	return 0;
 }
 
 static bool under_pmem(struct udaxd *d, int fd)

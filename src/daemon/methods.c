@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/readers.h"
 #include "daemon/summary.h"
 #include "daemon/trace.h"
 
@@ -246,23 +247,25 @@ static json_t *session_json(struct session *s, bool counters)
 		.mmap_lock = s->mmap_lock.on,
 	};
 	struct fault_stats stats = { 0 };
-	unsigned int regions;
+	json_t *o, *readers = json_array();
+	unsigned int regions, cpus[READERS_MAX];
 	bool image;
-	json_t *o;
 
 	lock_take(&s->lock);
+	for (unsigned int n = readers_cpus(s, cpus); n--; )
+		json_array_append_new(readers, json_integer(cpus[n]));
 	regions = s->nr_regions;
 	image = s->image;
 	lock_release(&s->lock);
 	session_stats(s, &stats);
-	o = json_pack("{s:I,s:i,s:o,s:s,s:o,s:i,s:I,s:b,s:I,s:I,s:I,s:I}",
+	o = json_pack("{s:I,s:i,s:o,s:s,s:o,s:i,s:I,s:b,s:o,s:I,s:I,s:I,s:I}",
 		      "id", (json_int_t)s->id, "pid", (int)s->pid,
 		      "comm", rpc_text(s->comm),
 		      "state", s->state == SESSION_LIVE ? "live" : "ending",
 		      "token", hex(s->group->token),
 		      "regions", (int)regions,
 		      "mappings", (json_int_t)s->mappings,
-		      "image", (int)image,
+		      "image", (int)image, "readers", readers,
 		      "pte", (json_int_t)stats.pte, "pmd", (json_int_t)stats.pmd,
 		      "refill", (json_int_t)stats.refill,
 		      "waits", (json_int_t)stats.dax.waits);

@@ -8,9 +8,7 @@
 #include "daemon/trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +17,6 @@
 
 #include "daemon/detect.h"
 #include "daemon/hold.h"
-
-/* Every poller of a userfaultfd is woken by every fault: few are enough. */
-#define UFFD_READERS_MAX 4
 
 static struct fault_stats **stats_new(unsigned int nr)
 {
@@ -56,12 +51,12 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	if (!s)
 		return NULL;
 	s->stats = stats_new(d->nr_execs);
-	s->polls = calloc(d->nr_workers, sizeof(*s->polls));
+	s->readers = calloc(d->nr_workers, sizeof(*s->readers));
 	s->group = group_get(d, token);
-	if (!s->stats || !s->polls || !s->group) {
+	if (!s->stats || !s->readers || !s->group) {
 		if (s->stats)
 			stats_free(s->stats, d->nr_execs);
-		free(s->polls);
+		free(s->readers);
 		free(s);
 		return NULL;
 	}
@@ -116,7 +111,7 @@ static void session_free(struct session *s)
 	stats_free(s->stats, d->nr_execs);
 	zap_free(s);
 	free(s->regions);
-	free(s->polls);
+	free(s->readers);
 	free(s);
 	group_check(d);
 }
@@ -173,66 +168,6 @@ int session_identify(struct session *s, pid_t pid)
 	return 0;
 }
 
-/* Workers on the program's own CPUs first: a fault is best served where it is. */
-static bool on_cpus_of(pid_t pid, unsigned int cpu)
-{
-	cpu_set_t set;
-
-	if (!pid || sched_getaffinity(pid, sizeof(set), &set))
-		return true;
-	return CPU_ISSET(cpu, &set);
-}
-
-/* One reader more. Session lock held, or nobody else knows the session. */
-static void add_reader(struct session *s, struct worker *w)
-{
-	struct session_polls *p = &s->polls[atomic_load(&s->nr_polls)];
-
-	p->session = s;
-	session_get(s);
-	worker_poll_uffd(w, p);
-	atomic_fetch_add(&s->nr_polls, 1);
-}
-
-int session_serve_uffd(struct session *s)
-{
-	struct udaxd *d = s->d;
-
-	fcntl(s->uffd, F_SETFL, O_NONBLOCK);
-	for (int own = 1; own >= 0 && !atomic_load(&s->nr_polls); own--) {
-		for (unsigned int i = 0; i < d->nr_workers &&
-		     atomic_load(&s->nr_polls) < UFFD_READERS_MAX; i++) {
-			struct worker *w = d->workers[(s->id + i) %
-						      d->nr_workers];
-
-			if (!own || on_cpus_of(s->pid, w->cpu))
-				add_reader(s, w);
-		}
-	}
-	return 0;
-}
-
-void session_near(struct session *s, pid_t tid)
-{
-	struct udaxd *d = s->d;
-	bool near = false;
-	cpu_set_t set;
-
-	if (atomic_load(&s->nr_polls) >= d->nr_workers ||
-	    sched_getaffinity(tid, sizeof(set), &set))
-		return;
-	lock_take(&s->lock);
-	for (unsigned int i = 0; i < atomic_load(&s->nr_polls); i++)
-		near |= CPU_ISSET(s->polls[i].worker->cpu, &set);
-	for (unsigned int i = 0; i < d->nr_workers && !near; i++) {
-		near = CPU_ISSET(d->workers[i]->cpu, &set);
-		if (near && atomic_load(&s->nr_polls) < UFFD_READERS_MAX &&
-		    atomic_load(&s->state) == SESSION_LIVE)
-			add_reader(s, d->workers[i]);
-	}
-	lock_release(&s->lock);
-}
-
 bool session_mm_gone(struct session *s)
 {
 	/* Nothing is ever mapped there: ENOENT, or ESRCH without an mm. */
@@ -268,10 +203,7 @@ static void end_on_home(struct loop *loop, struct loop_msg *msg)
 		loop_cancel(loop, &s->sock_op);
 	if (s->pidfd_op.armed)
 		loop_cancel(loop, &s->pidfd_op);
-	lock_take(&s->lock);	/* the state forbids more readers */
-	for (unsigned int i = 0; i < atomic_load(&s->nr_polls); i++)
-		worker_unpoll_uffd(&s->polls[i]);
-	lock_release(&s->lock);
+	readers_stop(s);
 	if (s->image)
 		keeper_drop(s);
 	zap_end(w->x, loop, s);

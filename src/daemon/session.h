@@ -3,6 +3,7 @@
 #define UDAX_DAEMON_SESSION_H
 
 #include "daemon/exec.h"
+#include "daemon/readers.h"
 
 /* --- session.c --- */
 
@@ -11,17 +12,8 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid);
 void session_get(struct session *s);
 /* Any executor; the last one frees. */
 void session_put(struct session *s);
-/*
- * Makes it known to the control plane and starts reading its userfaultfd on
- * some of the workers. Any thread. 0 or -errno.
- */
+/* Makes it known to the control plane. Any thread. */
 void session_publish(struct session *s);
-int session_serve_uffd(struct session *s);
-/*
- * A thread of the program faults. If it runs on none of the readers' CPUs, as
- * threads that were pinned later may, its CPU's worker reads too. Any executor.
- */
-void session_near(struct session *s, pid_t tid);
 /* The process, or its memory, is gone: undo everything. Any thread, also twice. */
 void session_end(struct session *s);
 /* Is the memory gone? Asks the kernel by a harmless resolve. */
@@ -337,23 +329,14 @@ struct worker {
 	struct list_head forked;	/* worker 0: conn.waiting */
 };
 
-struct session_polls {
-	struct loop_op op;
-	struct loop_msg msg, del;
-	struct session *session;	/* the poll holds a reference */
-	struct worker *worker;
-};
-
 /* 0 or -errno. d->workers[i] on d->execs[i]; @listen: its to accept from, or -1. */
 int worker_new(struct udaxd *d, unsigned int i, unsigned int cpu);
 int worker_start(struct worker *w, int listen);
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
-/* Asks worker @w to read the session's userfaultfd; and to stop doing so. */
-void worker_poll_uffd(struct worker *w, struct session_polls *p);
-void worker_unpoll_uffd(struct session_polls *p);
-/* Reads and serves all messages that are there. */
-void worker_drain(struct exec *x, struct session *s);
+/* Asks its worker to read the session's userfaultfd; and to stop doing so. */
+void worker_poll_uffd(struct reader *r);
+void worker_unpoll_uffd(struct reader *r);
 
 /*
  * A forked child's session was published: somebody may wait to claim it, and

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fault storms. Every fault wakes every worker that polls the userfaultfd, and
- * a worker that wakes takes the CPU from the thread that the last resolve let
- * go on. While faults come thick that costs more than the faults themselves. In a
+ * Fault storms. A worker that a fault wakes takes the CPU from the thread that the
+ * last resolve let go on. While faults come thick that costs more than the faults. In a
  * storm a worker is SCHED_BATCH, which does not preempt when it wakes: it is often
  * still there for the next fault, and need not be woken. (SCHED_IDLE serves more,
  * but starves on a loaded machine.)

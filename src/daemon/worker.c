@@ -44,32 +44,54 @@ static uint64_t read_time(struct exec *x)
 }
 
 /*
- * One wake of the range that they span also wakes whoever sleeps in between. That
- * is nobody whose message has been read, if no other fault is being served: it would
- * fault, and be counted, twice. The others fault again and are not read but then.
+ * One wake of the range that they span also wakes whoever sleeps in between. No
+ * message of one of those may have been read: the thread would fault again, and be
+ * served and counted twice. So there must be no other reader, which the session lock
+ * keeps so, and no other fault in service. Threads whose message nobody has read take
+ * it with them, and bring another.
  */
+static bool wake_range(struct exec *x, struct session *s)
+{
+	const struct wake_batch *b = &x->batch;
+	uint64_t start = UINT64_MAX, end = 0;
+	bool alone;
+
+	for (unsigned int i = 0; i < b->nr; i++) {
+		start = b->addr[i] < start ? b->addr[i] : start;
+		end = b->addr[i] > end ? b->addr[i] : end;
+	}
+	lock_take(&s->lock);
+	alone = readers_single(s) && exec_none_served(x->d);
+	if (alone)
+		uffd_wake(s->uffd, start, end + DAX_PAGE_SIZE - start);
+	lock_release(&s->lock);
+	return alone;
+}
+
 static void wake_batch(struct exec *x, struct session *s)
 {
 	struct wake_batch *b = &x->batch;
-	uint64_t start = UINT64_MAX, end = 0;
 
 	b->session = NULL;
-	if (b->nr >= WAKE_BATCH_MIN && exec_none_served(x->d)) {
-		for (unsigned int i = 0; i < b->nr; i++) {
-			start = b->addr[i] < start ? b->addr[i] : start;
-			end = b->addr[i] > end ? b->addr[i] : end;
-		}
-		uffd_wake(s->uffd, start, end + DAX_PAGE_SIZE - start);
-	} else {
+	if (b->nr < WAKE_BATCH_MIN || !wake_range(x, s))
 		for (unsigned int i = 0; i < b->nr; i++)
 			uffd_wake(s->uffd, b->addr[i], DAX_PAGE_SIZE);
-	}
 	b->nr = 0;
 }
 
-static void serve_messages(struct exec *x, struct session *s,
-			   const struct uffd_msg *msgs, unsigned int n)
+/* The thread that faulted last, 0: none did. */
+static uint32_t last_tid(const struct uffd_msg *msgs, unsigned int n)
 {
+	const struct uffd_msg *last = &msgs[n - 1];
+
+	return last->event == UFFD_EVENT_PAGEFAULT ? last->arg.pagefault.feat.ptid : 0;
+}
+
+static void serve_messages(struct reader *r, const struct uffd_msg *msgs,
+			   unsigned int n)
+{
+	struct exec *x = r->worker->x;
+	struct session *s = r->session;
 	uint64_t now = read_time(x);
 
 	/* A full one has others behind it, which a wake of the range would hit. */
@@ -80,10 +102,13 @@ static void serve_messages(struct exec *x, struct session *s,
 	if (x->batch.session)
 		wake_batch(x, s);
 	storm_served(&x->storm, n, now);
+	reader_served(r, n, last_tid(msgs, n));
 }
 
-void worker_drain(struct exec *x, struct session *s)
+/* Reads and serves all messages that are there. */
+static void drain(struct reader *r)
 {
+	struct exec *x = r->worker->x;
 	struct uffd_msg msgs[READ_BATCH];
 	unsigned int reads = 0;
 	bool again = false;
@@ -91,12 +116,12 @@ void worker_drain(struct exec *x, struct session *s)
 
 	x->draining = true;
 	do {
-		n = uffd_read(s->uffd, msgs, READ_BATCH);
+		n = uffd_read(r->session->uffd, msgs, READ_BATCH);
 		if (again)
 			storm_read(&x->storm, n > 0);
 		if (n <= 0)
 			break;
-		serve_messages(x, s, msgs, n);
+		serve_messages(r, msgs, n);
 		/* Timers of held tasks want the ring looked at. */
 		again = !x->held && storm_reads_on(&x->storm, ++reads);
 	} while (n == READ_BATCH || x->nr_later || again);
@@ -106,53 +131,52 @@ void worker_drain(struct exec *x, struct session *s)
 
 static void on_uffd(struct loop *loop, struct loop_op *op, int res, bool last)
 {
-	struct session_polls *p = container_of(op, struct session_polls, op);
+	struct reader *r = container_of(op, struct reader, op);
 
 	if (res > 0)
-		worker_drain(p->worker->x, p->session);
+		drain(r);
 	if (last)
-		session_put(p->session);
+		reader_gone(r);
 }
 
 static void poll_on_worker(struct loop *loop, struct loop_msg *msg)
 {
-	struct session_polls *p = container_of(msg, struct session_polls, msg);
+	struct reader *r = container_of(msg, struct reader, msg);
 	int err;
 
-	loop_op_init(&p->op, on_uffd);
-	err = loop_poll(loop, &p->op, p->session->uffd, POLLIN);
+	loop_op_init(&r->op, on_uffd);
+	err = loop_poll(loop, &r->op, r->session->uffd, POLLIN);
 	if (err) {
 		logmsg("cannot poll the userfaultfd of pid %d: %s",
-		       (int)p->session->pid, strerror(-err));
-		session_put(p->session);
+		       (int)r->session->pid, strerror(-err));
+		reader_gone(r);
 		return;
 	}
 	/* What came before the poll was there. */
-	worker_drain(p->worker->x, p->session);
+	drain(r);
 }
 
-void worker_poll_uffd(struct worker *w, struct session_polls *p)
+void worker_poll_uffd(struct reader *r)
 {
-	p->worker = w;
-	p->msg.fn = poll_on_worker;
-	loop_post(w->loop, &p->msg);
+	r->msg.fn = poll_on_worker;
+	loop_post(r->worker->loop, &r->msg);
 }
 
 static void unpoll_on_worker(struct loop *loop, struct loop_msg *msg)
 {
-	struct session_polls *p = container_of(msg, struct session_polls, del);
-	struct session *s = p->session;
+	struct reader *r = container_of(msg, struct reader, del);
+	struct session *s = r->session;
 
-	if (p->op.armed)
-		loop_cancel(loop, &p->op);
+	if (r->op.armed)
+		loop_cancel(loop, &r->op);
 	session_put(s);
 }
 
-void worker_unpoll_uffd(struct session_polls *p)
+void worker_unpoll_uffd(struct reader *r)
 {
-	session_get(p->session);
-	p->del.fn = unpoll_on_worker;
-	loop_post(p->worker->loop, &p->del);
+	session_get(r->session);
+	r->del.fn = unpoll_on_worker;
+	loop_post(r->worker->loop, &r->del);
 }
 
 static void on_accept(struct loop *loop, struct loop_op *op, int res, bool last)

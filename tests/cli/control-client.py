@@ -82,6 +82,7 @@ def test_methods():
     assert status["sessions"] == 1 and status["protocol"] == "616", status
     assert status["counters"]["faults"]["pte"] == 7, status
     [session] = c.result("list_sessions")
+    assert sorted(session["readers"]) == [2, 5], session
     assert session["comm"] == "caf?" and session["token"] == "%016x" % 0x1234
     assert "counters" not in session
     [session] = c.result("list_sessions", {"counters": True})
