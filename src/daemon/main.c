@@ -73,12 +73,11 @@ static void raise_nofile(void)
 
 static int make_waits(struct udaxd *d)
 {
-	size_t size = sizeof(struct dax_wait_queue) << DAX_WAIT_TABLE_BITS;
-	void *mem = aligned_alloc(64, size);
+	void *mem = aligned_alloc(64, dax_wait_table_size(d->opt.wait_bits));
 
 	if (!mem)
 		return -ENOMEM;
-	dax_wait_table_init(&d->waits, DAX_WAIT_TABLE_BITS, mem);
+	dax_wait_table_init(&d->waits, d->opt.wait_bits, mem);
 	return 0;
 }
 

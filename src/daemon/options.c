@@ -17,6 +17,7 @@
 #define DEFAULT_HELPERS 2
 #define DEFAULT_TRACE_SIZE (64ULL << 20)
 #define TRACE_SIZE_MAX (64ULL << 30)
+#define WAIT_QUEUES_MAX (1U << 20)
 
 /* Above every character, so that getopt's '?' is no option. */
 enum option_id {
@@ -181,6 +182,19 @@ static int set_fault_around(struct udaxd_options *o, const char *value)
 	return status;
 }
 
+static int set_wait_queues(struct udaxd_options *o, const char *value)
+{
+	unsigned int nr;
+	int status = set_number("wait-queues", value, 1, WAIT_QUEUES_MAX, &nr);
+
+	if (status >= 0)
+		return status;
+	if (nr & (nr - 1))
+		return usage("wait-queues", value, "not a power of two");
+	o->wait_bits = __builtin_ctz(nr);
+	return -1;
+}
+
 static int set_trace(struct udaxd_options *o, const char *path)
 {
 	free(o->trace);
@@ -255,6 +269,8 @@ static int one_option(struct udaxd_options *o, int id, const char *arg)
 		return -1;
 	case OPTION_FAULT_AROUND:
 		return set_fault_around(o, arg);
+	case OPTION_WAIT_QUEUES:
+		return set_wait_queues(o, arg);
 	case OPTION_TRACE:
 		return set_trace(o, arg);
 	case OPTION_TRACE_SIZE:
@@ -298,6 +314,7 @@ int udaxd_options_parse(struct udaxd_options *o, int argc, char **argv)
 		.helpers = DEFAULT_HELPERS,
 		.protocols.normal = dax_protocol_find(DEFAULT_PROTOCOL),
 		.fault_around = 1,
+		.wait_bits = DAX_WAIT_TABLE_BITS,
 		.trace_size = DEFAULT_TRACE_SIZE,
 		.variant = mm_variant_nth(0),
 		.ready_fd = -1,
@@ -387,6 +404,7 @@ void udaxd_options_dump(const struct udaxd_options *o, FILE *out)
 	fprintf(out, "track=%s\n", udaxd_track_name(o->track));
 	fprintf(out, "media=%s\n", udaxd_media_name(o->media));
 	fprintf(out, "fault_around=%u\n", o->fault_around);
+	fprintf(out, "wait_queues=%u\n", 1U << o->wait_bits);
 	fprintf(out, "trace=%s\n", o->trace ? o->trace : "");
 	fprintf(out, "trace_size=%llu\n", (unsigned long long)o->trace_size);
 }

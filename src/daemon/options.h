@@ -35,6 +35,7 @@ struct udaxd_options {
 	unsigned int workers;		/* 0: one for each CPU of the mask */
 	unsigned int helpers;
 	unsigned int fault_around;	/* pages that a 4K fault maps, itself included */
+	unsigned int wait_bits;		/* 1 << of them: wait queues */
 	struct protocol_rules protocols;
 	struct hold_rules *holds;	/* NULL: none; handed over to udaxd.holds */
 	enum udaxd_lost on_lost;

@@ -68,6 +68,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_AUTO);
 	assert_int_equal(o.ready_fd, -1);
+	assert_int_equal(o.wait_bits, DAX_WAIT_TABLE_BITS);
 	assert_false(o.exit_with_keeper);
 	assert_false(o.verbose);
 	udaxd_options_free(&o);
@@ -86,6 +87,7 @@ static void test_all(void **state)
 			       "--protocol=*.db:616", "--on-lost-wakeup",
 			       "kill", "--track",
 			       "fast", "--media", "image", "--ready-fd", number,
+			       "--wait-queues", "16",
 			       "--exit-with-keeper", "--verbose", NULL), -1);
 	assert_string_equal(o.socket, "/t");
 	assert_int_equal(o.nr_pmem, 2);
@@ -99,6 +101,7 @@ static void test_all(void **state)
 	assert_int_equal(o.track, TRACK_FAST);
 	assert_int_equal(o.media, MEDIA_CHOICE_IMAGE);
 	assert_int_equal(o.ready_fd, fd);
+	assert_int_equal(o.wait_bits, 4);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(o.exit_with_keeper);
 	assert_true(o.verbose);
@@ -113,7 +116,8 @@ static void test_refused(void **state)
 		{ "--workers", "0" }, { "--workers", "x" },
 		{ "--workers", "99999" }, { "--helpers", "-1" },
 		{ "--protocol", "nonsense" }, { "--protocol", "f:nonsense" },
-		{ "--hold", "alloc=5" },
+		{ "--hold", "alloc=5" }, { "--wait-queues", "0" },
+		{ "--wait-queues", "12" },
 		{ "--on-lost-wakeup", "ignore" }, { "--track", "precise" },
 		{ "--media", "tape" }, { "--ready-fd", "987" },
 		{ "--ready-fd", "no" }, { "--socket", "" },

@@ -13,6 +13,7 @@ X(ON_LOST_WAKEUP, "on-lost-wakeup", "ACTION", "report (default), kick or kill: a
 X(TRACK, "track", "MODE", "fast: huge mappings, few faults; exact: the kernel's faults")
 X(MEDIA, "media", "KIND", "auto, direct (tmpfs, hugetlbfs) or image (any file system)")
 X(FAULT_AROUND, "fault-around", "N", "a 4K fault maps up to N pages; a power of two (default: 1)")
+X(WAIT_QUEUES, "wait-queues", "N", "hashed wait queues; a power of two (default: 4096)")
 X(TRACE, "trace", "FILE", "write a trace of what happens to FILE (udax-script(1))")
 X(TRACE_SIZE, "trace-size", "SIZE", "at most so many bytes of it a thread (default: 64M)")
 X(READY_FD, "ready-fd", "FD", "write one byte to FD once the sockets listen, then close it")
