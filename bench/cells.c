@@ -72,6 +72,24 @@ static bool lookup(const json_t *o, const char *path, double *value)
 	return true;
 }
 
+void wake_figures(json_t *round)
+{
+	double next = 0, all = 0, woken = 0, scanned = 0, barged = 0;
+
+	lookup(round, "counters.wakes.next", &next);
+	lookup(round, "counters.wakes.all", &all);
+	lookup(round, "counters.wakes.woken", &woken);
+	lookup(round, "counters.wakes.scanned", &scanned);
+	lookup(round, "counters.wakes.barged", &barged);
+	/* Who waits exclusively, as all do here, is woken alone by a wake of the next. */
+	if (all)
+		json_object_set_new(round, "woken_per_all", json_real((woken - next) / all));
+	if (woken)
+		json_object_set_new(round, "passed_over", json_real((scanned - woken) / woken));
+	if (all)
+		json_object_set_new(round, "resleeps_per_all", json_real(barged / all));
+}
+
 bool round_figure(const json_t *round, const char *figure, double *value)
 {
 	double a, b;

@@ -43,6 +43,14 @@ double variant_sum(const json_t *variant, const char *figure);
 struct interval cell_ratio(const json_t *cell, const char *a, const char *b,
 			   const char *figure, uint64_t seed);
 
+/*
+ * Adds to @round what its counters say of wakes, where there were any: "woken_per_all",
+ * waiters woken by a wake of all; "resleeps_per_all", waiters that slept again because
+ * another had the entry; "passed_over", waiters of other keys that were looked at, for
+ * each that was woken.
+ */
+void wake_figures(json_t *round);
+
 /* For a table: null when n is 0; new references. */
 json_t *spread_cell(struct spread s);
 json_t *interval_cell(struct interval i);

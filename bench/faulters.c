@@ -69,7 +69,7 @@ static bool wait_for(struct faulters *f, _Atomic uint32_t *word, uint32_t wanted
 	return true;
 }
 
-static void sleep_ns(uint64_t ns)
+void faulters_sleep(uint64_t ns)
 {
 	struct timespec ts = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 
@@ -148,12 +148,36 @@ static void run_large(struct worker *w)
 		pair_next(w, &r, pair, i, &s);
 		if (!wait_for(f, &small->go, i + 1))
 			return;
-		sleep_ns(s.delay * f->cfg.hold_ns);
+		faulters_sleep(s.delay * f->cfg.hold_ns);
 		faulters_touch(w, w->p->large +
 			       ((uint64_t)s.window * 512 + s.large_page) * SMALL_UNIT,
 			       s.meet ? SAMPLE_LARGE_SHARED : SAMPLE_LARGE, true);
 		post(&w->t->done);
 	}
+}
+
+static uint32_t ranges(const struct faulters_config *c)
+{
+	return c->ranges ? c->ranges : 1;
+}
+
+/* Mappings of a thread. */
+static uint32_t copies_of(const struct faulters_config *c)
+{
+	switch (c->load) {
+	case LOAD_LITMUS:
+		return 2;
+	case LOAD_HERD:
+		return 1;
+	default:
+		return c->pages ? c->steps / (c->pages * ranges(c)) : 0;
+	}
+}
+
+/* Page @nr of all that are touched: not the head, and not one cache line of the table. */
+static uint64_t page_at(const struct faulters_config *c, uint32_t nr)
+{
+	return nr / c->pages * HUGE_UNIT + (nr % c->pages * 7 + 1) * SMALL_UNIT;
 }
 
 /* Thread i's own mappings of the first windows begin at mapping i * copies. */
@@ -163,23 +187,22 @@ static void run_pages(struct worker *w)
 	const struct faulters_config *c = &f->cfg;
 	struct rng r = rng_seed(c->seed + f->round, w->nr);
 	uint32_t order[FAULTERS_MAX_PAGES], swap, j;
-	uint32_t copies = c->steps / c->pages;
+	uint32_t nr = c->pages * ranges(c);
 
-	for (uint32_t i = 0; i < c->pages; i++)
+	for (uint32_t i = 0; i < nr; i++)
 		order[i] = i;
-	for (uint32_t copy = 0; copy < copies; copy++) {
+	for (uint32_t copy = 0; copy < copies_of(c); copy++) {
 		if (atomic_load(&f->quit))
 			return;
-		for (uint32_t i = c->pages; i > 1; i--) {
+		for (uint32_t i = nr; i > 1; i--) {
 			j = rng_below(&r, i);
 			swap = order[i - 1];
 			order[i - 1] = order[j];
 			order[j] = swap;
 		}
-		for (uint32_t i = 0; i < c->pages; i++)
-			/* Not the head, and not one cache line of the table. */
-			faulters_touch(w, w->map[copy] + (order[i] * 7 + 1) *
-				       SMALL_UNIT, SAMPLE_SMALL, true);
+		for (uint32_t i = 0; i < nr; i++)
+			faulters_touch(w, w->map[copy] + page_at(c, order[i]),
+				       SAMPLE_SMALL, true);
 	}
 }
 
@@ -235,7 +258,7 @@ static void run_litmus(struct worker *w)
 	const char *op = w->f->cfg.ops[w->nr];
 	char *window = op[0] == 'M' ? w->map[1] : w->map[0];
 
-	sleep_ns(litmus_place(w->f, w->nr) * w->f->cfg.stagger_ns);
+	faulters_sleep(litmus_place(w->f, w->nr) * w->f->cfg.stagger_ns);
 	faulters_touch(w, window + (op[1] - '0') * SMALL_UNIT,
 		       op[0] == 'M' ? SAMPLE_LARGE_SHARED : SAMPLE_SMALL_SHARED, false);
 }
@@ -268,16 +291,15 @@ static void *run_thread(void *arg)
 	case LOAD_APPEND:
 		append_run(w);
 		break;
+	case LOAD_HERD:
+		herd_run(w);
+		break;
 	}
 	w->t->end = clock_ns(CLOCK_MONOTONIC);
 	return NULL;
 }
 
-/*
- * A mapping of the whole file whose address differs from the offset by a page,
- * modulo 2M: its faults are 4K faults, before any entry is looked at.
- */
-static char *map_small(int fd, uint64_t size)
+char *map_small(int fd, uint64_t size)
 {
 	uintptr_t room;
 	char *p;
@@ -322,7 +344,7 @@ static int map_round(struct process *p)
 {
 	const struct faulters_config *c = &p->f->cfg;
 	uint64_t size = c->windows * HUGE_UNIT;
-	uint32_t copies, i;
+	uint32_t i;
 
 	switch (c->load) {
 	case LOAD_APPEND:
@@ -331,6 +353,8 @@ static int map_round(struct process *p)
 		return 0;
 	case LOAD_LITMUS:
 		return map_litmus(p);
+	case LOAD_HERD:
+		return herd_map(p);
 	case LOAD_SWEEP:
 		p->large = map_aligned(p->fd, size);
 		return p->large == MAP_FAILED ? -errno : 0;
@@ -341,9 +365,8 @@ static int map_round(struct process *p)
 	case LOAD_PAGES:
 		break;
 	}
-	copies = c->steps / c->pages;
-	for (i = 0; i < p->nr_workers * copies; i++) {
-		p->maps[i] = map_small(p->fd, HUGE_UNIT);
+	for (i = 0; i < p->nr_workers * copies_of(c); i++) {
+		p->maps[i] = map_small(p->fd, ranges(c) * HUGE_UNIT);
 		if (p->maps[i] == MAP_FAILED)
 			return -errno;
 	}
@@ -360,7 +383,9 @@ static void unmap_round(struct process *p)
 		munmap(p->small, size);
 	if (c->load == LOAD_PAIRS || c->load == LOAD_SWEEP)
 		munmap(p->large, size);
-	for (i = 0; c->load == LOAD_PAGES && i < p->nr_workers * (c->steps / c->pages); i++)
+	for (i = 0; c->load == LOAD_PAGES && i < p->nr_workers * copies_of(c); i++)
+		munmap(p->maps[i], ranges(c) * HUGE_UNIT);
+	for (i = 0; c->load == LOAD_HERD && i < p->nr_workers; i++)
 		munmap(p->maps[i], HUGE_UNIT);
 	for (i = 0; c->load == LOAD_LITMUS && i < 2 * (p->nr_workers + 1); i++)
 		munmap(p->maps[i], HUGE_UNIT);
@@ -401,8 +426,7 @@ static int set_up(struct process *p, int shared)
 		if (p->fd < 0)
 			return -errno;
 	}
-	copies = p->f->cfg.load == LOAD_LITMUS ? 2 : p->f->cfg.pages ?
-		p->f->cfg.steps / p->f->cfg.pages : 0;
+	copies = copies_of(&p->f->cfg);
 	p->maps = calloc((size_t)copies * (FAULTERS_MAX_THREADS + 1) + 1, sizeof(*p->maps));
 	if (!p->maps)
 		return -ENOMEM;

@@ -9,11 +9,14 @@
  *		through one that allows them ("large"). In a part @p of the
  *		steps both meet in one window, at different pages: the small
  *		fault holds its entry when the large one arrives.
- *	PAGES	every thread touches @pages pages of one window, by mappings of
- *		its own that allow 4K faults only
+ *	PAGES	every thread touches @pages pages of each of the first @ranges
+ *		windows, by mappings of its own that allow 4K faults only
  *	APPEND	one thread a process appends odd lengths to files by write(2);
  *		the others map whole files, touch a few pages, and unmap
  *	SWEEP	one thread touches every page of the file, in three passes
+ *	HERD	thread 0 faults on a page of a hole and holds its entry; @writers
+ *		threads write(2) to the page, which invalidates it, and all others
+ *		fault on it, by mappings of their own. A page a step
  *	LITMUS	each thread makes one fault of a litmus test in a window that it
  *		maps alone, one after the other; the first holds its entry
  *
@@ -25,6 +28,7 @@
 #ifndef UDAX_BENCH_FAULTERS_H
 #define UDAX_BENCH_FAULTERS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,13 +36,14 @@
 #include "bench.h"
 #include "proc.h"
 
-#define FAULTERS_MAX_THREADS 64
+#define FAULTERS_MAX_THREADS 80
 #define FAULTERS_MAX_PROCESSES 16
 #define FAULTERS_MAX_STEPS 4096
 #define FAULTERS_MAX_PAGES 64
 #define FAULTERS_MAX_OPS 4
 
-enum faulters_load { LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_SWEEP, LOAD_LITMUS };
+enum faulters_load { LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_SWEEP, LOAD_LITMUS,
+	LOAD_HERD };
 
 /* What a sample is of. */
 enum sample_class {
@@ -47,7 +52,7 @@ enum sample_class {
 	SAMPLE_SMALL_SHARED,	/* PAIRS: a 4K fault that a large one meets */
 	SAMPLE_LARGE_SHARED,	/* PAIRS: a 2M fault in a window with a 4K one */
 	SAMPLE_MMAP,		/* APPEND: mmap() and munmap() */
-	SAMPLE_APPEND,		/* APPEND: write() */
+	SAMPLE_APPEND,		/* APPEND, HERD: write() */
 	SAMPLE_PASS,		/* SWEEP: a whole pass */
 	SAMPLE_CLASSES
 };
@@ -57,10 +62,12 @@ struct faulters_config {
 	uint32_t processes, threads;	/* threads of all processes together */
 	uint32_t steps;			/* of a thread, in a round */
 	uint32_t windows;		/* of the file, 2M each */
-	uint32_t pages;			/* PAGES: distinct pages */
+	uint32_t pages;			/* PAGES: distinct pages of a window */
+	uint32_t ranges;		/* PAGES: windows that they are in; 0: 1 */
+	uint32_t writers;		/* HERD */
 	uint32_t files;			/* APPEND */
 	double p;			/* PAIRS: part of the steps that meet */
-	uint64_t hold_ns;		/* PAIRS: for when the large fault comes */
+	uint64_t hold_ns;		/* PAIRS, HERD: for when the others come */
 	uint64_t seed;
 	bool random, write;		/* SWEEP */
 	/*
@@ -93,6 +100,7 @@ struct faulters {
 	_Atomic uint32_t ready;		/* processes whose mappings are made */
 	_Atomic uint32_t round;		/* number of the round: with @seed its schedule */
 	_Atomic uint32_t quit;		/* parent gave up: leave every wait */
+	pthread_barrier_t step;		/* HERD: of all threads of all processes */
 	struct faulters_thread thread[FAULTERS_MAX_THREADS];
 };
 

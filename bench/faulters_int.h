@@ -14,7 +14,7 @@ struct worker {
 	struct faulters *f;
 	struct process *p;
 	struct faulters_thread *t;
-	char **map;		/* PAGES, LITMUS: its own mappings */
+	char **map;		/* PAGES, LITMUS, HERD: its own mappings */
 	pthread_t id;
 	uint32_t nr;		/* of all processes */
 };
@@ -30,11 +30,24 @@ struct process {
 	pthread_barrier_t barrier;
 };
 
+/*
+ * A mapping of the whole file whose address differs from the offset by a page,
+ * modulo 2M: its faults are 4K faults, before any entry is looked at.
+ */
+char *map_small(int fd, uint64_t size);
+
 /* Own thread only. */
 void faulters_sample(struct worker *w, enum sample_class class, uint64_t ns);
 /* One access, timed: a fault if the slot is empty. */
 void faulters_touch(struct worker *w, volatile char *page, enum sample_class class,
 		    bool write);
+
+/* A timer is not worth its time below some tens of us: returns at once. */
+void faulters_sleep(uint64_t ns);
+
+/* The load HERD: the file made a hole, mapped by each thread; and one thread. */
+int herd_map(struct process *p);
+void herd_run(struct worker *w);
 
 /* The load APPEND: the files of a round, made by one process; and one thread. */
 void append_begin(struct process *p);

@@ -16,10 +16,6 @@
 
 #include "floor.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define ROUNDS 11
 #define QUICK_ROUNDS 3
@@ -49,19 +45,6 @@ static bool group_wanted(const struct floor *f, const struct group *g)
 	return !by_group || name_listed(only, g->name);
 }
 
-/* A page that somebody looks at refuses for a moment (EAGAIN). */
-static int collapse(void *p, uint64_t size)
-{
-	const struct timespec pause = { .tv_nsec = 20000000 };
-
-	for (int i = 0; madvise(p, size, MADV_COLLAPSE); i++) {
-		if (errno != EAGAIN || i == 50)
-			return -errno;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
 /* A file whose pages are all there; @huge: every 2M of it one folio. */
 static int make_file(const char *path, uint64_t size, bool huge)
 {
@@ -74,7 +57,7 @@ static int make_file(const char *path, uint64_t size, bool huge)
 		ret = -errno;
 	if (!ret && huge) {
 		p = map_aligned(fd, size);
-		ret = p == MAP_FAILED ? -errno : collapse(p, size);
+		ret = p == MAP_FAILED ? -errno : collapse_range(p, size);
 		if (p != MAP_FAILED)
 			munmap(p, size);
 	}

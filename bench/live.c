@@ -18,9 +18,6 @@
 #include "results.h"
 #include "stats.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 #define TMPFS_MAGIC_NUMBER 0x01021994
 /* No round takes as long, unless somebody sleeps for ever. */
 #define ROUND_MS 20000
@@ -50,8 +47,7 @@ static int make_huge(const char *path, uint64_t size)
 		ret = -errno;
 	if (!ret) {
 		p = map_aligned(fd, size);
-		if (p == MAP_FAILED || madvise(p, size, MADV_COLLAPSE))
-			ret = -errno;
+		ret = p == MAP_FAILED ? -errno : collapse_range(p, size);
 		if (p != MAP_FAILED)
 			munmap(p, size);
 	}
@@ -120,6 +116,10 @@ static int start_daemon(struct live *l, struct contestant *c,
 		more[n++] = "--hold";
 		more[n++] = cell->hold ? cell->hold : c->hold;
 	}
+	if (cell->exact) {
+		more[n++] = "--track";
+		more[n++] = "exact";
+	}
 	for (i = 0; c->v->more[i] && n < UDAX_MORE; i++)
 		more[n++] = c->v->more[i];
 	c->daemon.log = cell->log;
@@ -167,6 +167,16 @@ static int answer(struct contestant *c, unsigned int nr)
 	return status;
 }
 
+static void shared_barrier(pthread_barrier_t *barrier, unsigned int threads)
+{
+	pthread_barrierattr_t attr;
+
+	pthread_barrierattr_init(&attr);
+	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(barrier, &attr, threads);
+	pthread_barrierattr_destroy(&attr);
+}
+
 static int contestant_start(struct live *l, struct contestant *c,
 			    const struct live_cell *cell)
 {
@@ -186,6 +196,8 @@ static int contestant_start(struct live *l, struct contestant *c,
 	c->f->cfg.seed = l->opts->seed;
 	snprintf(c->f->path, sizeof(c->f->path), "%s",
 		 cell->path ? cell->path : cell->cfg.load == LOAD_APPEND ? l->dir : l->file);
+	if (cell->cfg.load == LOAD_HERD)
+		shared_barrier(&c->f->step, cell->cfg.threads);
 	c->f->nr_cpus = l->nr_cpus;
 	memcpy(c->f->cpus, l->cpus, sizeof(c->f->cpus));
 	ret = start_daemon(l, c, cell);
@@ -269,10 +281,19 @@ static void remove_appended(const struct live *l, const struct faulters *f)
 	}
 }
 
-/* @round 0 is dropped. 0 or -errno; -ETIMEDOUT: somebody sleeps for ever. */
-static int contestant_round(struct live *l, struct contestant *c, unsigned int round)
+static uint64_t daemon_cpu(const struct contestant *c)
 {
-	json_t *after;
+	clockid_t clock;
+
+	return clock_getcpuclockid(c->daemon.child.pid, &clock) ? 0 : clock_ns(clock);
+}
+
+/* @round 0 is dropped. 0 or -errno; -ETIMEDOUT: somebody sleeps for ever. */
+static int contestant_round(struct live *l, struct contestant *c, unsigned int round,
+			    bool exact)
+{
+	json_t *after, *figures;
+	uint64_t cpu;
 	unsigned int i;
 	int ret;
 
@@ -286,9 +307,10 @@ static int contestant_round(struct live *l, struct contestant *c, unsigned int r
 	}
 	json_decref(c->before);
 	c->before = NULL;
-	ret = wait_unmapped(c);
+	ret = exact ? 0 : wait_unmapped(c);
 	if (!ret)
 		ret = counters(c, &c->before);
+	cpu = daemon_cpu(c);
 	for (i = 0; i < c->f->cfg.processes && !ret; i++)
 		if (send(c->child[i].ctl, "", 1, MSG_NOSIGNAL) < 0)
 			ret = -errno;
@@ -298,9 +320,12 @@ static int contestant_round(struct live *l, struct contestant *c, unsigned int r
 		ret = counters(c, &after);
 	if (ret)
 		return ret;
-	if (round)
-		json_array_append_new(c->rounds,
-				      count_round(c->f, c->before, after, &c->pool));
+	cpu = daemon_cpu(c) - cpu;
+	if (round) {
+		figures = count_round(c->f, c->before, after, &c->pool);
+		json_object_set_new(figures, "daemon_cpu_ns", json_integer((json_int_t)cpu));
+		json_array_append_new(c->rounds, figures);
+	}
 	json_decref(after);
 	remove_appended(l, c->f);
 	return 0;
@@ -320,7 +345,7 @@ static int run_rounds(struct live *l, struct contestant *c, const struct live_ce
 				continue;
 			progress("%s %s: round %u/%u %s", cell->group, cell->name,
 				 round, cell->rounds, c[nr].v->name);
-			ret = contestant_round(l, &c[nr], round);
+			ret = contestant_round(l, &c[nr], round, cell->exact);
 			if (ret == -ETIMEDOUT) {
 				c[nr].hung = true;
 				remove_appended(l, c[nr].f);
@@ -352,7 +377,8 @@ static json_t *variant_json(struct contestant *c)
 
 static const char *load_name(enum faulters_load load)
 {
-	static const char *const names[] = { "pairs", "pages", "append", "sweep", "litmus" };
+	static const char *const names[] = { "pairs", "pages", "append", "sweep", "litmus",
+					     "herd" };
 
 	return names[load];
 }
@@ -426,22 +452,31 @@ unsigned int live_protocols(const struct bench_opts *opts, const char *defaults,
 	return n;
 }
 
-int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t windows,
-		    int (*body)(struct live *l, json_t *cells),
-		    void (*show)(json_t *report))
+int live_cells(const struct bench_opts *opts, json_t *cells, uint32_t windows,
+	       int (*body)(struct live *l, json_t *cells))
 {
 	struct live l;
-	json_t *cells = json_array();
 	int ret = live_open(&l, opts, windows);
 
-	json_object_set_new(report, "cells", cells);
 	if (ret)
 		return ret;
 	ret = body(&l, cells);
 	live_close(&l);
 	progress("%s", "");
+	return ret < 0 ? BENCH_FAIL : ret;
+}
+
+int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t windows,
+		    int (*body)(struct live *l, json_t *cells),
+		    void (*show)(json_t *report))
+{
+	json_t *cells = json_array();
+	int ret;
+
+	json_object_set_new(report, "cells", cells);
+	ret = live_cells(opts, cells, windows, body);
 	if (ret)
-		return ret < 0 ? BENCH_FAIL : ret;
+		return ret;
 	show(report);
 	results_print(report, stdout);
 	results_print_answer(report, stdout);

@@ -48,6 +48,7 @@ struct live_cell {
 	unsigned int rounds;		/* that count; one more is run and dropped */
 	const char *path;		/* the file; NULL: @file of struct live */
 	const char *log;		/* what the daemons say on stderr; NULL: ours */
+	bool exact;			/* --track exact; entries outlive a round */
 	bool decides;			/* e3: the rule is judged on it */
 };
 
@@ -57,7 +58,8 @@ struct live_cell {
  *	{"driver": "live", "group", "name", "load", "hold_ns", "p", "threads",
  *	 "processes", "pages", "variants": [{"name", "protocol",
  *	 "hung": bool, "rounds": [{"ns", "touches", "CLASS": {"n", "p50", "p99",
- *	 "max", "sum"}, "p99_ns", "counters": {..}}], "stall_ns": {..}, "cdf": {CLASS:
+ *	 "max", "sum"}, "p99_ns", "counters": {..}, "woken_per_all",
+ *	 "passed_over", "daemon_cpu_ns"}], "stall_ns": {..}, "cdf": {CLASS:
  *	 [[ns, part]..]}}]}
  *
  * A variant whose threads never come back is ended, "hung", and left out of the
@@ -70,9 +72,14 @@ unsigned int live_protocols(const struct bench_opts *opts, const char *defaults,
 			    struct live_variant *variants, char names[][32]);
 
 /*
- * Most of an experiment: opens, lets @body run its cells into "cells" of @report,
- * closes, and lets @show make tables of them and say what they mean; prints that.
- * @body: 0, -errno with a sentence on stderr, or enum bench_exit. enum bench_exit.
+ * Opens, lets @body run its cells into @cells, closes. @body: 0, -errno with a
+ * sentence on stderr, or enum bench_exit. enum bench_exit.
+ */
+int live_cells(const struct bench_opts *opts, json_t *cells, uint32_t windows,
+	       int (*body)(struct live *l, json_t *cells));
+/*
+ * Most of an experiment: live_cells() with "cells" of @report, and @show makes
+ * tables of them and says what they mean; prints that. enum bench_exit.
  */
 int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t windows,
 		    int (*body)(struct live *l, json_t *cells),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cells.h"
 #include "live.h"
 #include "stats.h"
 
@@ -134,6 +135,7 @@ json_t *count_round(const struct faulters *f, const json_t *before,
 	json_object_set_new(o, "p99_ns", json_integer((json_int_t)
 		quantile(all.of[0].v, all.of[0].nr, 0.99)));
 	json_object_set_new(o, "counters", grown(before, after));
+	wake_figures(o);
 	pool_free(&round);
 	pool_free(&all);
 	return o;

@@ -19,6 +19,10 @@
 #include "bench.h"
 #include "proc.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 extern char **environ;
 
 union fd_control {
@@ -77,6 +81,19 @@ void *map_aligned(int fd, uint64_t size)
 	room = ((uintptr_t)p + HUGE_UNIT - 1) & ~(HUGE_UNIT - 1);
 	return mmap((void *)room, size, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_FIXED, fd, 0);
+}
+
+int collapse_range(void *p, uint64_t size)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	/* Whoever looks at a page, or drains the lists that it is on, holds it. */
+	for (int i = 0; madvise(p, size, MADV_COLLAPSE); i++) {
+		if (errno != EAGAIN || i == 50)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static void __attribute__((noreturn)) exec_child(const struct spawn *how, int status)

@@ -23,6 +23,9 @@ int recv_fd(int sock, void *data, size_t size, int *fd);
 /* MAP_SHARED, readable and writable, at a 2M boundary; MAP_FAILED and errno. */
 void *map_aligned(int fd, uint64_t size);
 
+/* Makes it of huge pages; tries again while one is in use. 0 or -errno. */
+int collapse_range(void *p, uint64_t size);
+
 /* A child process of the experiment; dies with it. */
 struct child {
 	pid_t pid;

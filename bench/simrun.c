@@ -66,6 +66,7 @@ static json_t *round_json(const json_t *r)
 	if (calls)
 		set(o, "scanned_per_wake", json_real(
 			json_number_value(at(r, "wakes", "scanned")) / calls));
+	wake_figures(o);
 	if (nr_all)
 		set(o, "woken_per_all", json_real(
 			json_number_value(json_object_get(all, "sum")) / nr_all));
