@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "live.h"
 #include "proc.h"
 #include "results.h"
 #include "stats.h"
@@ -54,10 +55,9 @@ static const struct cell full[] = {
 
 struct context {
 	const struct bench_opts *opts;
-	struct udax_tree tree;
-	char dir[300], summary[340], trace[340];
+	struct live live;	/* its file is simload's */
+	char summary[340], trace[340];
 	const char *prefix;	/* real-time priority, where we may have it */
-	unsigned int cpus;
 	uint64_t beside_ns;	/* a fault without a hold */
 	unsigned int rounds;
 };
@@ -84,10 +84,10 @@ static json_t *run_live(const struct context *x, const struct cell *c,
 
 	snprintf(command, sizeof(command),
 		 "exec %s timeout 60 '%s' run --pmem '%s' -q --json '%s' --protocol %s "
-		 "--hold alloc=%luns,read=%luns %s -- /proc/%d/exe simload '%s/f' %s %u %u "
-		 "%u %lu %lu", x->prefix, x->tree.cli, x->dir, x->summary, c->protocol,
-		 c->hold_ns, c->hold_ns, options, getpid(), x->dir, c->load, c->threads,
-		 c->pages, c->steps, c->hold_ns, seed);
+		 "--hold alloc=%luns,read=%luns %s -- /proc/%d/exe simload '%s' %s %u %u "
+		 "%u %lu %lu", x->prefix, x->live.tree.cli, x->live.dir, x->summary,
+		 c->protocol, c->hold_ns, c->hold_ns, options, getpid(), x->live.file,
+		 c->load, c->threads, c->pages, c->steps, c->hold_ns, seed);
 	o = command_json(command);
 	summary = json_load_file(x->summary, 0, NULL);
 	remove(x->summary);
@@ -109,7 +109,7 @@ static json_t *run_sim(const struct context *x, const struct cell *c)
 		 "--pages %u %s --renew 0 --write 1 --holes 0 --think 0 --hold 'trace:%s' "
 		 "--protocol %s --seed %llu --faults %u --cost entry=%luns,exit=%luns,"
 		 "lookup=200ns,insert=0,map=0,map2m=0,unlock=0,wake=300ns,run=0,"
-		 "switch=500ns,spin=%uus", x->tree.cli, x->cpus, tasks,
+		 "switch=500ns,spin=%uus", x->live.tree.cli, x->live.nr_cpus, tasks,
 		 pairs ? tasks : 1, pairs ? 512 : c->pages,
 		 pairs ? "--pmd 1 --conflict 1" : "--pmd 0", x->trace, c->protocol,
 		 (unsigned long long)x->opts->seed, 50 * tasks * c->steps,
@@ -143,31 +143,51 @@ static const struct figure figures[] = {
 	  { "stall_ns", "pmd_on_other_pte" }, true, false },
 };
 
-static void compare(json_t *table, const struct cell *c, json_t *rounds,
-		    const json_t *sim, const struct figure *f, const char *quantile,
-		    unsigned int *hits, unsigned int *all)
+/* What the rounds say; of none that have it, n is 0. */
+static struct spread live_figure(const json_t *rounds, const struct figure *f,
+				 const char *quantile)
 {
-	double v[16], simulated = number(sim, f->sim[0], f->sim[1], quantile), off;
-	char hold[24], load[64];
+	size_t all = json_array_size(rounds), n = 0, i;
+	double *v = calloc(all + 1, sizeof(*v));
 	struct spread live;
-	size_t n = 0, i;
 
-	for (i = 0; i < json_array_size(rounds) && n < 16; i++) {
+	if (!v)
+		abort();
+	for (i = 0; i < all; i++) {
 		v[n] = number(json_array_get(rounds, i), f->live[0], f->live[1],
 			      quantile);
 		n += v[n] > 0;
 	}
 	live = spread_of(v, n);
-	if (live.median <= 0 || simulated <= 0)
-		return;
-	off = simulated / live.median - 1;
-	*hits += off <= WITHIN && off >= -WITHIN;
-	*all += 1;
+	free(v);
+	return live;
+}
+
+/*
+ * A row for each figure, also for one that a side does not have: on a machine that
+ * is busy enough, a pair may never have met.
+ */
+static void compare(json_t *table, const struct cell *c, json_t *rounds,
+		    const json_t *sim, const struct figure *f, const char *quantile,
+		    unsigned int *hits, unsigned int *all)
+{
+	double simulated = number(sim, f->sim[0], f->sim[1], quantile), off = 0;
+	struct spread live = live_figure(rounds, f, quantile);
+	bool both = live.n && simulated > 0;
+	char hold[24], load[64];
+
+	if (both) {
+		off = simulated / live.median - 1;
+		*hits += off <= WITHIN && off >= -WITHIN;
+		*all += 1;
+	}
 	format_duration(hold, sizeof(hold), c->hold_ns);
 	snprintf(load, sizeof(load), "%s, %u threads, %s, %s", c->load, c->threads,
 		 hold, c->protocol);
-	results_row(table, json_pack("[s, s, s, o, f, f]", load, f->what, quantile,
-				     spread_json(&live), simulated, off * 100));
+	results_row(table, json_pack("[s, s, s, o, o, o]", load, f->what, quantile,
+		live.n ? spread_json(&live) : json_null(),
+		simulated > 0 ? json_real(simulated) : json_null(),
+		both ? json_real(off * 100) : json_null()));
 }
 
 /* One thread, alone, with holds so long: its trace. */
@@ -288,25 +308,21 @@ static int run_all(struct context *x, json_t *report)
 int sim_experiment(const struct bench_opts *opts, json_t *report)
 {
 	struct context x = { .opts = opts, .prefix = "" };
-	int cpus[64], ret;
+	int ret = live_open(&x.live, opts, 0);
 
-	if (udax_find(&x.tree))
-		return BENCH_CANNOT;
-	x.cpus = cpus_allowed(cpus, 64);
+	if (ret)
+		return ret;
 	x.rounds = opts->repeat ? opts->repeat : opts->quick ? 2 : 5;
 	/* So that other work on the machine is not what is measured. */
 	if (!system("chrt -r 1 true 2>/dev/null"))
 		x.prefix = "chrt -r 1";
-	snprintf(x.dir, sizeof(x.dir), "%.200s/udax-bench.XXXXXX", opts->dir);
-	if (!mkdtemp(x.dir)) {
-		fprintf(stderr, "udax-bench: %s: %m\n", opts->dir);
-		return BENCH_CANNOT;
-	}
-	snprintf(x.summary, sizeof(x.summary), "%s.json", x.dir);
-	snprintf(x.trace, sizeof(x.trace), "%s.trace", x.dir);
+	/* A load that was killed has left it. */
+	snprintf(x.live.file, sizeof(x.live.file), "%s/f", x.live.dir);
+	snprintf(x.summary, sizeof(x.summary), "%s.json", x.live.dir);
+	snprintf(x.trace, sizeof(x.trace), "%s.trace", x.live.dir);
 	ret = run_all(&x, report);
 	remove(x.summary);
 	remove(x.trace);
-	rmdir(x.dir);
+	live_close(&x.live);
 	return ret;
 }
