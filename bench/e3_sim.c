@@ -16,6 +16,10 @@
 static int run(struct e3 *e, const char *group, const char *name, unsigned int tasks,
 	       uint64_t hold_ns, double p, const char *more)
 {
+	/* Some for each task: its first and its last are not like the others. */
+	unsigned int each = e->opts->quick ? 10 : 40;
+	unsigned int least = e->opts->quick ? 1000 : 10000;
+	unsigned int faults = each * tasks > least ? each * tasks : least;
 	char options[400], hold[40] = "0ns";
 	struct sim_cell cell = {
 		.group = group, .name = name, .options = options,
@@ -28,7 +32,7 @@ static int run(struct e3 *e, const char *group, const char *name, unsigned int t
 	/* Sleepers whom buggy loses are woken after 10 ms: nobody else waits so long. */
 	snprintf(options, sizeof(options), "--tasks %u --cpus 64 --conflict %g "
 		 "--hold alloc=%s,read=%s --faults %u --kick 10ms %s", tasks, p, hold, hold,
-		 e->opts->quick ? 1000 : 10000, more);
+		 faults, more);
 	return sim_cell(e->opts, &cell, e->cells);
 }
 
