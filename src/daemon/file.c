@@ -194,13 +194,35 @@ out:
 	lock_release(&d->lock);
 }
 
-/* The medium that there was, or a new one. 0 or -errno. */
+/* Does its name lie in one of the directories that are served? */
+static bool under_pmem(const struct udaxd *d, int fd)
+{
+	char path[PATH_MAX];
+
+	if (!d->opt.nr_pmem)
+		return true;
+	if (media_path(fd, path, sizeof(path)))
+		return false;
+	for (unsigned int i = 0; i < d->opt.nr_pmem; i++) {
+		size_t n = strlen(d->opt.pmem[i]);
+
+		if (!strncmp(path, d->opt.pmem[i], n) &&
+		    (path[n] == '/' || (n && path[n - 1] == '/')))
+			return true;
+	}
+	return false;
+}
+
+/* For a file that was not known. 0 or -errno. */
 static int file_open(struct udaxd *d, int fd, bool image, struct backing *b,
 		     char *why, unsigned int why_len)
 {
 	enum udaxd_media choice = d->opt.media;
-	int kind = media_kind_of(fd);
+	int kind;
 
+	if (!under_pmem(d, fd))
+		return -EOPNOTSUPP;
+	kind = media_kind_of(fd);
 	if (kind < 0)
 		return kind;
 	if ((choice == MEDIA_CHOICE_DIRECT && kind != MEDIA_DIRECT) ||
@@ -450,42 +472,4 @@ void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr)
 			wrprotect_region(all.r[i], start, end);
 	}
 	region_ref_put(&all);
-}
-
-void file_keep(struct session *s, struct file *f)
-{
-	struct file **kept;
-	unsigned int n = 0;
-	struct stat st;
-	bool there = false;
-
-	/* Without a name nobody could map it again, and its space would leak. */
-	for (unsigned int i = 0; i < s->nr_kept; i++) {
-		struct file *old = s->kept[i];
-
-		if (old != f && !fstat(old->media->fd, &st) && !st.st_nlink) {
-			file_put(s->d, old);
-			continue;
-		}
-		there |= old == f;
-		s->kept[n++] = old;
-	}
-	s->nr_kept = n;
-	if (there || fstat(f->media->fd, &st) || !st.st_nlink)
-		return;
-	kept = realloc(s->kept, (n + 1) * sizeof(*kept));
-	if (!kept)
-		return;
-	file_ref(f);
-	s->kept = kept;
-	s->kept[s->nr_kept++] = f;
-}
-
-void file_keep_none(struct session *s)
-{
-	for (unsigned int i = 0; i < s->nr_kept; i++)
-		file_put(s->d, s->kept[i]);
-	free(s->kept);
-	s->kept = NULL;
-	s->nr_kept = 0;
 }

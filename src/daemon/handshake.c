@@ -3,7 +3,6 @@
 #include "daemon/session.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -59,37 +58,12 @@ static int do_uffd(struct session *s, const int *fds, unsigned int nfds)
 	return 0;
 }
 
-static bool under_pmem(struct udaxd *d, int fd)
-{
-	char link[32], path[PATH_MAX];
-	ssize_t len;
-
-	if (!d->opt.nr_pmem)
-		return true;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0)
-		return false;
-	path[len] = '\0';
-	for (unsigned int i = 0; i < d->opt.nr_pmem; i++) {
-		size_t n = strlen(d->opt.pmem[i]);
-
-		if (!strncmp(path, d->opt.pmem[i], n) &&
-		    (path[n] == '/' || (n && path[n - 1] == '/')))
-			return true;
-	}
-	return false;
-}
-
 /* The file behind a descriptor, if this udaxd serves it; positive errno. */
 static int get_file(struct session *s, int fd, struct file **f)
 {
 	char why[128] = "";
-	int err;
+	int err = file_get(s->d, s->group, fd, keeper_there(s), f, why, sizeof(why));
 
-	if (!under_pmem(s->d, fd))
-		return EOPNOTSUPP;
-	err = file_get(s->d, s->group, fd, keeper_there(s), f, why, sizeof(why));
 	if (err && (why[0] || (err != -EOPNOTSUPP && err != -ENOTCONN)))
 		logmsg("pid %d (%s): cannot serve a file: %s", (int)s->pid,
 		       s->comm, why[0] ? why : strerror(-err));

@@ -15,6 +15,9 @@
  * A file that lingers is held open, so that its space would not come back when it
  * is unlinked. Hence only for a short while, not without a name, and not when the
  * session that mapped it last is over or somebody waits for the end of a run.
+ *
+ * With exact tracking the entries do stay, and what is behind a file with them: a
+ * session keeps what it has mapped.
  */
 #include "daemon/session.h"
 
@@ -202,4 +205,44 @@ void linger_end(struct udaxd *d, uint64_t session)
 		if (!session || f->session == session)
 			end_one(f);
 	lock_release(&d->lock);
+}
+
+/* ---------------------------------------------- kept, with exact tracking */
+
+void file_keep(struct session *s, struct file *f)
+{
+	struct file **kept;
+	unsigned int n = 0;
+	struct stat st;
+	bool there = false;
+
+	/* Without a name nobody could map it again, and its space would leak. */
+	for (unsigned int i = 0; i < s->nr_kept; i++) {
+		struct file *old = s->kept[i];
+
+		if (old != f && !fstat(old->media->fd, &st) && !st.st_nlink) {
+			file_put(s->d, old);
+			continue;
+		}
+		there |= old == f;
+		s->kept[n++] = old;
+	}
+	s->nr_kept = n;
+	if (there || fstat(f->media->fd, &st) || !st.st_nlink)
+		return;
+	kept = realloc(s->kept, (n + 1) * sizeof(*kept));
+	if (!kept)
+		return;
+	file_ref(f);
+	s->kept = kept;
+	s->kept[s->nr_kept++] = f;
+}
+
+void file_keep_none(struct session *s)
+{
+	for (unsigned int i = 0; i < s->nr_kept; i++)
+		file_put(s->d, s->kept[i]);
+	free(s->kept);
+	s->kept = NULL;
+	s->nr_kept = 0;
 }

@@ -240,12 +240,6 @@ void file_get_regions(struct file *f, struct region_ref *all);
 /* The part of @r that shows pages [index, index + nr); false: none. */
 bool region_overlap(const struct region *r, uint64_t index, uint64_t nr,
 		    uint64_t *start, uint64_t *end);
-/*
- * Entries belong to the inode: a session keeps what it mapped, as long as the
- * file has a name. Home worker.
- */
-void file_keep(struct session *s, struct file *f);
-void file_keep_none(struct session *s);
 /* DAX_UNMAP and DAX_WRPROTECT over the file's regions; pages. */
 void file_unmap(struct file *f, uint64_t index, uint64_t nr, bool cows);
 void file_wrprotect(struct exec *x, struct file *f, uint64_t index, uint64_t nr);
@@ -261,6 +255,12 @@ void linger_or_close(struct file *f);
 bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b);
 /* No file that session @session mapped last lingers any more; 0: none at all. */
 void linger_end(struct udaxd *d, uint64_t session);
+/*
+ * Entries belong to the inode: a session keeps what it mapped, as long as the
+ * file has a name. Home worker.
+ */
+void file_keep(struct session *s, struct file *f);
+void file_keep_none(struct session *s);
 /* Memory is short: none lingers any more. True: some are yet to be closed. */
 bool linger_make_room(struct udaxd *d);
 void backing_close(struct backing *b);

@@ -205,16 +205,40 @@ static __attribute__((noinline)) bool short_link_is_under(const char *name)
 	return link_is_under(name, target, sizeof(target));
 }
 
+/*
+ * The name costs as much as a message to udaxd. Of descriptors of managed files on
+ * tmpfs, where the number of an inode does not come back soon, it is remembered what they were
+ * managed for, in a word that no two of them are likely to share: number,
+ * device, inode. Whoever opens another file by that number has another word.
+ */
+static uint64_t seen[16];
+
+static uint64_t word_of(int fd, const struct stat *st)
+{
+	uint64_t w = st->st_ino * 0x9e3779b97f4a7c15u;
+
+	w = ((w ^ w >> 32) + st->st_dev) * 0xd6e8feb86659fd93u;
+	w = ((w ^ w >> 32) + (uint64_t)fd) * 0xd6e8feb86659fd93u;
+	return w ^ w >> 32;
+}
+
 bool file_managed(int fd, struct file *f)
 {
 	char name[40];
 	struct statfs fs;
 	struct stat st;
+	uint64_t word, *slot = &seen[fd & 15];
 
 	if (!shim_on() || fd < 0)
 		return false;
 	if (sys_fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return false;
+	word = word_of(fd, &st);
+	if (__atomic_load_n(slot, __ATOMIC_RELAXED) == word) {
+		*f = (struct file){ .dev = st.st_dev, .ino = st.st_ino,
+				    .memory = true, .page_size = SHIM_PAGE };
+		return true;
+	}
 	fd_link(name, fd);
 	if (!(env.longest < 128 ? short_link_is_under(name) : long_link_is_under(name)))
 		return false;
@@ -225,5 +249,7 @@ bool file_managed(int fd, struct file *f)
 	f->hugetlb = fs.f_type == HUGETLBFS_MAGIC;
 	f->memory = f->hugetlb || fs.f_type == TMPFS_MAGIC;
 	f->page_size = f->hugetlb ? (uint64_t)fs.f_bsize : SHIM_PAGE;
+	if (f->memory && !f->hugetlb)
+		__atomic_store_n(slot, word, __ATOMIC_RELAXED);
 	return true;
 }

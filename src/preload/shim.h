@@ -61,7 +61,7 @@ struct file {
 	bool hugetlb;
 };
 
-/* No lock; two or three system calls, none of which changes the descriptor. */
+/* No lock; one to three system calls, none of which changes the descriptor. */
 bool file_managed(int fd, struct file *f);
 
 /* --------------------------------------------------------------- memory.c */

@@ -38,6 +38,20 @@ static void neighbour(void)
 	CHECK(!unlink(name));
 }
 
+/* What was found out of a descriptor is not true of the next one of its number. */
+static void number_again(void)
+{
+	int fd = make_file(dirs.pmem, "f", PAGE, O_RDWR), mine = dup(fd);
+	int other = make_file(dirs.other, "f", PAGE, O_RDWR);
+
+	map_file(fd, PAGE, RW, MAP_SHARED, 0);
+	CHECK(dup2(other, fd) == fd);
+	map_file(fd, PAGE, RW, MAP_SHARED, 0);
+	CHECK(!ftruncate(fd, PAGE));
+	CHECK(dup2(mine, fd) == fd);
+	map_file(fd, PAGE, RW, MAP_SHARED, 0);
+}
+
 static void shared(void)
 {
 	int fd = make_file(dirs.pmem, "f", 3 * PAGE, O_RDWR);
@@ -279,6 +293,7 @@ static void unmap_twice(void)
 const struct test_case map_cases[] = {
 	{ "unmanaged", unmanaged, .log = "", .err = "" },
 	{ "neighbour", neighbour, .log = "", .err = "" },
+	{ "number-again", number_again, .log = OPENING " MAP", .err = "" },
 	{ "shared", shared, .log = OPENING " BEGIN:munmap END:munmap", .err = "" },
 	{ "unlinked", unlinked, .log = OPENING, .err = "" },
 	{ "private", private, .log = OPENING "+private", .err = "" },
