@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "dax/protocol.h"
 
 static const struct verb {
 	const char *name;
@@ -30,7 +31,7 @@ static int help(FILE *out)
 	for (size_t i = 0; i < NR_VERBS; i++)
 		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
 	fputs("  help       print this, or the help of a verb\n\n"
-	      "Also: --help, --version, --list-cmds.\n", out);
+	      "Also: --help, --version, --list-cmds, --list-protocols.\n", out);
 	return 0;
 }
 
@@ -63,6 +64,15 @@ static int list_cmds(void)
 	return 0;
 }
 
+static int list_protocols(void)
+{
+	const struct dax_protocol *p;
+
+	for (unsigned int i = 0; (p = dax_protocol_nth(i)); i++)
+		puts(p->name);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *v;
@@ -85,6 +95,8 @@ int main(int argc, char **argv)
 		status = puts("udax " PACKAGE_VERSION) < 0;
 	else if (!strcmp(name, "--list-cmds"))
 		status = list_cmds();
+	else if (!strcmp(name, "--list-protocols"))
+		status = list_protocols();
 	else
 		return unknown(name);
 	/* A full disk must not pass for success. */

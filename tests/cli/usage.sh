@@ -37,6 +37,11 @@ udax --list-cmds >"$scratch/verbs" || fail "--list-cmds"
 for verb in run status list set shutdown doctor help; do
 	grep -q -x "$verb" "$scratch/verbs" || fail "--list-cmds: no $verb"
 done
+udax --list-protocols >"$scratch/protocols" || fail "--list-protocols"
+for protocol in radix 6370 616 dan-all; do
+	grep -q -x "$protocol" "$scratch/protocols" ||
+		fail "--list-protocols: no $protocol"
+done
 while read -r verb; do
 	test "$verb" != help || continue
 	udax --help | grep -q "^  $verb " || fail "--help: no $verb"
