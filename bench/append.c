@@ -3,12 +3,12 @@
  * The load APPEND: what the program did that hung in 2019. Files grow by
  * write(2) in odd lengths; readers map a file as long as it is, touch a few pages
  * and unmap it. The last window of a mapping is short, so faults in it are 4K
- * faults; when the file has grown, another mapping asks for the whole window.
+ * faults; when the file has grown, another mapping asks for the whole window. None
+ * shrinks, or a reader could die of it.
  */
 #include "faulters_int.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,28 +17,14 @@
 #define TOUCHES 8		/* of one mapping */
 #define LONGEST_APPEND (256 << 10)
 
-/* Every round has files of its own; none shrinks, or a reader could die of it. */
-static int open_file(const struct worker *w, uint32_t nr)
-{
-	char path[600];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%u.%u", w->f->path, w->f->round, nr);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		abort();
-	return fd;
-}
-
 void append_begin(struct process *p)
 {
 	const struct faulters_config *c = &p->f->cfg;
 	struct rng r = rng_seed(c->seed + p->f->round, UINT32_MAX);
-	struct worker w = { .f = p->f, .p = p };
 	static const char block[1 << 20] = { 1 };
 
 	for (uint32_t i = 0; i < c->files; i++) {
-		int fd = open_file(&w, i);
+		int fd = faulters_file(p->f, i);
 
 		/* Two windows and a bit of the third. */
 		for (int k = 0; k < 4; k++)
@@ -61,7 +47,7 @@ static void append(struct worker *w)
 	uint64_t start;
 
 	for (uint32_t i = 0; i < c->steps && !atomic_load(&w->f->quit); i++) {
-		int fd = open_file(w, rng_below(&r, c->files));
+		int fd = faulters_file(w->f, rng_below(&r, c->files));
 		size_t len = 1 + rng_below(&r, LONGEST_APPEND);
 		struct stat st;
 
@@ -80,7 +66,7 @@ static void append(struct worker *w)
 /* One mapping, as long as the file is now; the last page more often than others. */
 static void read_mapping(struct worker *w, struct rng *r)
 {
-	int fd = open_file(w, rng_below(r, w->f->cfg.files));
+	int fd = faulters_file(w->f, rng_below(r, w->f->cfg.files));
 	uint64_t start, pages;
 	struct stat st;
 	char *p;

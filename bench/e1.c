@@ -146,6 +146,94 @@ static const char *litmus_cell(const json_t *v, bool can, unsigned int *disagree
 	return buf;
 }
 
+/* Of the variant @protocol of every cell, the figures of lost wakeups, in us. */
+struct found {
+	double p50[NR_TESTS], longest, lost;
+	size_t nr;
+};
+
+static struct found found_by(const json_t *cells, const char *protocol)
+{
+	struct found f = { .nr = 0 };
+	const json_t *cell, *v;
+	double ns, n;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)cells, i, cell) {
+		v = cell_variant(cell, protocol);
+		if (round_figure(v, "counters.lost_wakeups", &n))
+			f.lost += n;
+		if (f.nr < NR_TESTS && round_figure(v, "counters.lost_ns.detect.p50", &ns))
+			f.p50[f.nr++] = ns / 1e3;
+		if (round_figure(v, "counters.lost_ns.detect.max", &ns) &&
+		    ns / 1e3 > f.longest)
+			f.longest = ns / 1e3;
+	}
+	return f;
+}
+
+/* The longest stall, ms, of those variants that lost nobody. */
+static double longest_wait(const json_t *cells)
+{
+	const json_t *cell, *v;
+	double ns, lost, longest = 0;
+	size_t i, k;
+
+	json_array_foreach((json_t *)(uintptr_t)cells, i, cell)
+		json_array_foreach(json_object_get(cell, "variants"), k, v)
+			if (round_figure(v, "counters.lost_wakeups", &lost) && !lost &&
+			    round_figure(v, "counters.stall_ns.max", &ns) &&
+			    ns / 1e6 > longest)
+				longest = ns / 1e6;
+	return longest;
+}
+
+/* Seconds; what Linux is built with if it cannot be asked. */
+static double hung_task_timeout(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/hung_task_timeout_secs", "re");
+	double seconds = 0;
+
+	if (f && fscanf(f, "%lf", &seconds) != 1)
+		seconds = 0;
+	if (f)
+		fclose(f);
+	return seconds > 0 ? seconds : 120;
+}
+
+static void show_detection(json_t *report)
+{
+	const json_t *cells = cells_of(report), *v;
+	const json_t *first = json_object_get(json_array_get(cells, 0), "variants");
+	double seconds = hung_task_timeout(), wait = longest_wait(cells), longest = 0, lost = 0;
+	json_t *table;
+	size_t k;
+
+	table = results_table(report, "detect", "Time to detect: from the step that lost a "
+			      "wakeup to the daemon's report, us",
+			      "protocol|lost wakeups|median of the tests' medians|longest");
+	json_array_foreach((json_t *)(uintptr_t)first, k, v) {
+		struct found f = found_by(cells, cell_string(v, "name"));
+
+		results_row(table, json_pack("[s,I,o,o]", cell_string(v, "name"),
+			(json_int_t)f.lost, spread_cell(spread_of(f.p50, f.nr)),
+			f.nr ? json_real(f.longest) : json_null()));
+		longest = f.longest > longest ? f.longest : longest;
+		lost += f.lost;
+	}
+	if (lost)
+		results_say(report, "answer", "%.0f lost wakeups were reported, the slowest "
+			"%.0f us after the step that lost it. A watchdog has to wait for "
+			"longer than a fault may that ends by itself, which was up to %.0f ms "
+			"here; Linux's (hung_task) speaks after %.0f to %.0f s.",
+			lost, longest, wait, seconds, 2 * seconds);
+	results_say(report, "read", "Time to detect: from the end of the step (of a fault that "
+		"falls asleep, or of one that unlocks or wakes) after which a sleeper had "
+		"nobody left to wake it, until the daemon has written its lines to standard "
+		"error; first rounds included. Whether somebody is lost is decided within "
+		"the step, by looking at who sleeps and what is locked.");
+}
+
 static void show(json_t *report)
 {
 	const json_t *cells = cells_of(report), *cell, *v;
@@ -180,6 +268,7 @@ static void show(json_t *report)
 	json_object_set_new(report, "dump", dump);
 	results_say(report, "answer", "%u of the tests stranded somebody live; %u of these are "
 		"tests in which the checker finds that nobody can be.", hung, disagree);
+	show_detection(report);
 	results_say(report, "read", "The first fault holds its entry for 12 ms, the others come "
 		"2 ms apart. stranded n/m: in n of m orders the daemon found a sleeper with "
 		"nobody left to wake it, and kicked it; a later fault might have rescued "

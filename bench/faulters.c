@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The faulters' process: threads, rounds, and all loads but APPEND. */
+/* The faulters' process: threads, rounds, and all loads but APPEND and TORTURE. */
 #include "faulters_int.h"
 
 #include <errno.h>
@@ -40,6 +40,18 @@ void faulters_touch(struct worker *w, volatile char *page, enum sample_class cla
 	else
 		(void)*page;
 	faulters_sample(w, class, clock_ns(CLOCK_MONOTONIC) - start);
+}
+
+int faulters_file(const struct faulters *f, uint32_t nr)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%u.%u", f->path, f->round, nr);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		abort();
+	return fd;
 }
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
@@ -294,6 +306,9 @@ static void *run_thread(void *arg)
 	case LOAD_HERD:
 		herd_run(w);
 		break;
+	case LOAD_TORTURE:
+		torture_run(w);
+		break;
 	}
 	w->t->end = clock_ns(CLOCK_MONOTONIC);
 	return NULL;
@@ -350,6 +365,10 @@ static int map_round(struct process *p)
 	case LOAD_APPEND:
 		if (!p->nr)
 			append_begin(p);
+		return 0;
+	case LOAD_TORTURE:
+		if (!p->nr)
+			torture_begin(p);
 		return 0;
 	case LOAD_LITMUS:
 		return map_litmus(p);
@@ -421,7 +440,7 @@ static int set_up(struct process *p, int shared)
 	p->f = mmap(NULL, sizeof(*p->f), PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
 	if (p->f == MAP_FAILED)
 		return -errno;
-	if (p->f->cfg.load != LOAD_APPEND) {
+	if (!faulters_own_files(p->f->cfg.load)) {
 		p->fd = open(p->f->path, O_RDWR | O_CLOEXEC);
 		if (p->fd < 0)
 			return -errno;

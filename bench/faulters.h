@@ -13,6 +13,9 @@
  *		windows, by mappings of its own that allow 4K faults only
  *	APPEND	one thread a process appends odd lengths to files by write(2);
  *		the others map whole files, touch a few pages, and unmap
+ *	TORTURE	two threads a process write, punch and truncate files; the others
+ *		map windows of them, move, protect, advise and unmap these, and
+ *		touch their pages
  *	SWEEP	one thread touches every page of the file, in three passes
  *	HERD	thread 0 faults on a page of a hole and holds its entry; @writers
  *		threads write(2) to the page, which invalidates it, and all others
@@ -42,8 +45,9 @@
 #define FAULTERS_MAX_PAGES 64
 #define FAULTERS_MAX_OPS 4
 
-enum faulters_load { LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_SWEEP, LOAD_LITMUS,
-	LOAD_HERD };
+enum faulters_load {
+	LOAD_PAIRS, LOAD_PAGES, LOAD_APPEND, LOAD_SWEEP, LOAD_LITMUS, LOAD_HERD, LOAD_TORTURE
+};
 
 /* What a sample is of. */
 enum sample_class {
@@ -51,8 +55,8 @@ enum sample_class {
 	SAMPLE_LARGE,		/* a 2M fault; nobody else in its window */
 	SAMPLE_SMALL_SHARED,	/* PAIRS: a 4K fault that a large one meets */
 	SAMPLE_LARGE_SHARED,	/* PAIRS: a 2M fault in a window with a 4K one */
-	SAMPLE_MMAP,		/* APPEND: mmap() and munmap() */
-	SAMPLE_APPEND,		/* APPEND, HERD: write() */
+	SAMPLE_MMAP,		/* APPEND, TORTURE: mmap(), munmap() and their like */
+	SAMPLE_APPEND,		/* APPEND, HERD: write(); TORTURE: what changes a file */
 	SAMPLE_PASS,		/* SWEEP: a whole pass */
 	SAMPLE_CLASSES
 };
@@ -65,7 +69,7 @@ struct faulters_config {
 	uint32_t pages;			/* PAGES: distinct pages of a window */
 	uint32_t ranges;		/* PAGES: windows that they are in; 0: 1 */
 	uint32_t writers;		/* HERD */
-	uint32_t files;			/* APPEND */
+	uint32_t files;			/* APPEND, TORTURE */
 	double p;			/* PAIRS: part of the steps that meet */
 	uint64_t hold_ns;		/* PAIRS, HERD: for when the others come */
 	uint64_t seed;
@@ -94,7 +98,7 @@ struct faulters_thread {
 
 struct faulters {
 	struct faulters_config cfg;
-	char path[512];			/* the file, or a directory (APPEND) */
+	char path[512];			/* the file, or faulters_own_files(): a directory */
 	int cpus[64];
 	uint32_t nr_cpus;
 	_Atomic uint32_t ready;		/* processes whose mappings are made */
@@ -103,5 +107,11 @@ struct faulters {
 	pthread_barrier_t step;		/* HERD: of all threads of all processes */
 	struct faulters_thread thread[FAULTERS_MAX_THREADS];
 };
+
+/* Has the load files of its own in the directory @path, ROUND.NUMBER, new in each round? */
+static inline bool faulters_own_files(enum faulters_load load)
+{
+	return load == LOAD_APPEND || load == LOAD_TORTURE;
+}
 
 #endif

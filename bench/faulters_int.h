@@ -49,8 +49,13 @@ void faulters_sleep(uint64_t ns);
 int herd_map(struct process *p);
 void herd_run(struct worker *w);
 
-/* The load APPEND: the files of a round, made by one process; and one thread. */
+/* File @nr of this round, of a load that makes its own; made if it is not there. */
+int faulters_file(const struct faulters *f, uint32_t nr);
+
+/* The loads APPEND and TORTURE: the files of a round, made by one process; and one thread. */
 void append_begin(struct process *p);
 void append_run(struct worker *w);
+void torture_begin(struct process *p);
+void torture_run(struct worker *w);
 
 #endif

@@ -195,7 +195,7 @@ static int contestant_start(struct live *l, struct contestant *c,
 	c->f->cfg = cell->cfg;
 	c->f->cfg.seed = l->opts->seed;
 	snprintf(c->f->path, sizeof(c->f->path), "%s",
-		 cell->path ? cell->path : cell->cfg.load == LOAD_APPEND ? l->dir : l->file);
+		 cell->path ? cell->path : faulters_own_files(cell->cfg.load) ? l->dir : l->file);
 	if (cell->cfg.load == LOAD_HERD)
 		shared_barrier(&c->f->step, cell->cfg.threads);
 	c->f->nr_cpus = l->nr_cpus;
@@ -270,12 +270,12 @@ static int wait_unmapped(struct contestant *c)
 	return -EBUSY;
 }
 
-static void remove_appended(const struct live *l, const struct faulters *f)
+static void remove_files(const struct live *l, const struct faulters *f)
 {
 	char path[400];
 	uint32_t i;
 
-	for (i = 0; f->cfg.load == LOAD_APPEND && i < f->cfg.files; i++) {
+	for (i = 0; faulters_own_files(f->cfg.load) && i < f->cfg.files; i++) {
 		snprintf(path, sizeof(path), "%s/%u.%u", l->dir, f->round, i);
 		unlink(path);
 	}
@@ -327,7 +327,7 @@ static int contestant_round(struct live *l, struct contestant *c, unsigned int r
 		json_array_append_new(c->rounds, figures);
 	}
 	json_decref(after);
-	remove_appended(l, c->f);
+	remove_files(l, c->f);
 	return 0;
 }
 
@@ -348,7 +348,7 @@ static int run_rounds(struct live *l, struct contestant *c, const struct live_ce
 			ret = contestant_round(l, &c[nr], round, cell->exact);
 			if (ret == -ETIMEDOUT) {
 				c[nr].hung = true;
-				remove_appended(l, c[nr].f);
+				remove_files(l, c[nr].f);
 			} else if (ret) {
 				progress("%s", "");
 				fprintf(stderr, "udax-bench: %s %s, %s: %s\n",
@@ -377,8 +377,9 @@ static json_t *variant_json(struct contestant *c)
 
 static const char *load_name(enum faulters_load load)
 {
-	static const char *const names[] = { "pairs", "pages", "append", "sweep", "litmus",
-					     "herd" };
+	static const char *const names[] = {
+		"pairs", "pages", "append", "sweep", "litmus", "herd", "torture"
+	};
 
 	return names[load];
 }

@@ -160,6 +160,11 @@ EOF6
 status_of run e1 --quick --protocol buggy,616 --dir "$scratch" --json "$scratch/e1.json"
 cat "$scratch/out" "$scratch/err"
 expect_status $is 0
+# e2: every load ran, and what was lost is told with its times.
+status_of run e2 --quick --repeat 1 --protocol buggy,616 --dir "$scratch" \
+	--json "$scratch/e2.json"
+cat "$scratch/out" "$scratch/err"
+expect_status $is 0
 # Every fault of 5.3 is of 4K.
 status_of run e5 --quick --dir "$scratch" --json "$scratch/e5.json"
 cat "$scratch/out" "$scratch/err"
@@ -182,6 +187,30 @@ expect_status $is 0
 	assert lost["616"] == [0] and lost["buggy"] in ([0], [1]), lost
 	assert report["dump"] or not lost["buggy"][0], "no dump of who was lost"
 	assert " 0 of these" in report["answer"][0], report["answer"]
+	def lost_in_all(v):
+	    return v["counters"]["lost_wakeups"]
+	def table(report, name):
+	    (rows,) = (t["rows"] for t in report["tables"] if t["name"] == name)
+	    return rows
+	detect = {row[0]: row[1:] for row in table(report, "detect")}
+	assert detect["616"] == [0, None, None], detect
+	n = sum(lost_in_all(test["buggy"]) for test in e1.values())
+	assert detect["buggy"][0] == n and (detect["buggy"][2] is None) == (n == 0)
+	assert len(report["answer"]) == 1 + (n > 0), report["answer"]
+	report, e2 = cells("e2")
+	assert set(e2) == {"growing files", "mmaptorture mix", "pairs, every second meets"}
+	for load, variants in e2.items():
+	    assert not any(v["hung"] for v in variants.values()), load
+	    assert lost_in_all(variants["616"]) == 0, load
+	times = {(row[0], row[1]): row[2:] for row in table(report, "times")}
+	for load, variants in e2.items():
+	    for name, v in variants.items():
+	        assert (times[load, name][0] is None) == (lost_in_all(v) == 0), (load, name)
+	for name, v in e2["mmaptorture mix"].items():
+	    (round,) = v["rounds"]
+	    assert round["mmap"]["n"] == 6 * 60 and round["append"]["n"] == 2 * 60
+	    assert round["touches"] > 0
+	    assert round["counters"]["unknown"] == 0 and v["counters"]["mmap_lock"]["writes"]
 	report, e5 = cells("e5")
 	for pattern in e5.values():
 	    (old,), (new,) = (pattern[p]["rounds"] for p in ("61c3", "6370"))
