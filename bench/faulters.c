@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The faulters' process: threads, rounds, and all loads but APPEND and TORTURE. */
+/* The faulters' process: threads, rounds, and all loads but APPEND, HERD and TORTURE. */
 #include "faulters_int.h"
 
 #include <errno.h>

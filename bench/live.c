@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "cli/rpc.h"
 #include "live_count.h"
 #include "results.h"
@@ -30,7 +31,7 @@ struct contestant {
 	int shared;
 	struct faulters *f;
 	char hold[96];
-	bool hung;
+	bool hung, asleep;
 	json_t *before;		/* counters when the round began */
 	json_t *rounds;
 	struct sample_pool pool;
@@ -314,6 +315,8 @@ static int contestant_round(struct live *l, struct contestant *c, unsigned int r
 	for (i = 0; i < c->f->cfg.processes && !ret; i++)
 		if (send(c->child[i].ctl, "", 1, MSG_NOSIGNAL) < 0)
 			ret = -errno;
+	for (i = 0; i < c->f->cfg.processes && !ret && c->asleep; i++)
+		ret = asleep_wait(&c->rpc, c->child[i].ctl);
 	for (i = 0; i < c->f->cfg.processes && !ret; i++)
 		ret = answer(c, i);
 	if (!ret)
@@ -409,6 +412,7 @@ int live_cell(struct live *l, const struct live_cell *cell, json_t *cells)
 		abort();
 	for (i = 0; i < cell->nr; i++) {
 		c[i].v = &cell->variants[i];
+		c[i].asleep = cell->asleep;
 		c[i].shared = c[i].daemon.child.ctl = c[i].rpc.fd = -1;
 		for (p = 0; p < FAULTERS_MAX_PROCESSES; p++)
 			c[i].child[p].ctl = -1;

@@ -50,6 +50,7 @@ struct live_cell {
 	const char *log;		/* what the daemons say on stderr; NULL: ours */
 	bool exact;			/* --track exact; entries outlive a round */
 	bool decides;			/* e3: the rule is judged on it */
+	bool asleep;			/* lost sleepers: asleep.h; no variant kicks */
 };
 
 /*
