@@ -67,10 +67,10 @@ test -z "$(ls "$scratch/files")" || fail "it left files"
 	    assert ("pmd" in cell["live"][0]) == (cell["load"] == "pairs")
 	(table,) = report["tables"]
 	assert table["columns"][2:] == ["quantile", "live", "simulated", "off by %"]
-	whats = {"pages": ["4K fault", "stall on the page"],
+	wanted_of = {"pages": ["4K fault", "stall on the page"],
 	         "pairs": ["4K fault", "2M fault", "2M stall on a page"]}
 	wanted = ["%s, 4 threads, 500us, %s" % (c["load"], c["protocol"]) + "|" + what + "|" + q
-	          for c in cells for what in whats[c["load"]] for q in ("p50", "p99")]
+	          for c in cells for what in wanted_of[c["load"]] for q in ("p50", "p99")]
 	assert ["|".join(row[:3]) for row in table["rows"]] == wanted, table["rows"]
 	both = near = 0
 	for load, what, quantile, live, simulated, off in table["rows"]:
