@@ -16,8 +16,10 @@
 #include "daemon/detect.h"
 #include "daemon/hold.h"
 
-/* Spare tasks an executor starts with; it keeps at most SPARE_MAX. */
+/* Spare tasks a worker starts with, and a helper, which rarely needs one of its own. */
 #define SPARE_MIN 256
+#define SPARE_HELPER 16
+/* What it keeps at most. */
 #define SPARE_MAX 4096
 
 uint64_t now_ns(void)
@@ -69,7 +71,7 @@ struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block)
 		exec_free(x);
 		return NULL;
 	}
-	while (x->nr_free < SPARE_MIN) {
+	while (x->nr_free < (may_block ? SPARE_HELPER : SPARE_MIN)) {
 		struct task *t = exec_malloc(x, sizeof(*t));
 
 		if (!t)

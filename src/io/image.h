@@ -3,13 +3,13 @@
 #ifndef UDAX_IO_IMAGE_H
 #define UDAX_IO_IMAGE_H
 
-#include <libpmem2.h>
-
 #include "io/armed.h"
 #include "io/media_impl.h"
+#include "io/pmem2.h"
 
 struct image {
 	struct media m;
+	const struct pmem2_api *pmem2;
 	struct armed own;	/* the memfd; loads single pages */
 	pthread_mutex_t resize;	/* one resize or punch at a time; outer to @lock */
 

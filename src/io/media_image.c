@@ -20,7 +20,7 @@
 #include "io/image.h"
 
 /* libpmem2's own errors lie below every errno. */
-static int pmem2_error(int ret)
+static int error_of(int ret)
 {
 	return ret > -4096 ? ret : -EOPNOTSUPP;
 }
@@ -29,14 +29,15 @@ static int configure(struct image *im, struct pmem2_config **cfg, struct pmem2_s
 {
 	int ret;
 
-	ret = pmem2_source_from_fd(src, im->m.fd);
+	ret = im->pmem2->source_from_fd(src, im->m.fd);
 	if (!ret)
-		ret = pmem2_config_new(cfg);
+		ret = im->pmem2->config_new(cfg);
 	/* The coarsest granularity is the one that every file can give. */
 	if (!ret)
-		ret = pmem2_config_set_required_store_granularity(*cfg, PMEM2_GRANULARITY_PAGE);
+		ret = im->pmem2->config_set_required_store_granularity(*cfg,
+								       PMEM2_GRANULARITY_PAGE);
 	if (!ret && im->m.readonly)
-		ret = pmem2_config_set_protection(*cfg, PMEM2_PROT_READ);
+		ret = im->pmem2->config_set_protection(*cfg, PMEM2_PROT_READ);
 	return ret;
 }
 
@@ -46,13 +47,13 @@ static int configure(struct image *im, struct pmem2_config **cfg, struct pmem2_s
  */
 static pthread_mutex_t pmem2_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static int map_new(struct pmem2_map **map, struct pmem2_config *cfg,
+static int map_new(struct image *im, struct pmem2_map **map, struct pmem2_config *cfg,
 		   struct pmem2_source *src)
 {
 	int ret;
 
 	pthread_mutex_lock(&pmem2_lock);
-	ret = pmem2_map_new(map, cfg, src);
+	ret = im->pmem2->map_new(map, cfg, src);
 	pthread_mutex_unlock(&pmem2_lock);
 	return ret;
 }
@@ -61,7 +62,7 @@ static void map_delete(struct image *im)
 {
 	pthread_mutex_lock(&pmem2_lock);
 	if (im->map)
-		pmem2_map_delete(&im->map);
+		im->pmem2->map_delete(&im->map);
 	pthread_mutex_unlock(&pmem2_lock);
 }
 
@@ -75,17 +76,17 @@ static int remap(struct image *im)
 
 	ret = configure(im, &cfg, &src);
 	if (!ret)
-		ret = map_new(&map, cfg, src);
-	pmem2_config_delete(&cfg);
-	pmem2_source_delete(&src);
+		ret = map_new(im, &map, cfg, src);
+	im->pmem2->config_delete(&cfg);
+	im->pmem2->source_delete(&src);
 	if (ret)
 		return ret;
 	map_delete(im);
 	im->map = map;
-	im->addr = pmem2_map_get_address(map);
-	im->len = pmem2_map_get_size(map);
-	im->persist = pmem2_map_get_store_granularity(map) == PMEM2_GRANULARITY_PAGE ?
-		      NULL : pmem2_get_persist_fn(map);
+	im->addr = im->pmem2->map_get_address(map);
+	im->len = im->pmem2->map_get_size(map);
+	im->persist = im->pmem2->map_get_store_granularity(map) == PMEM2_GRANULARITY_PAGE ?
+		      NULL : im->pmem2->get_persist_fn(map);
 	return 0;
 }
 
@@ -105,7 +106,7 @@ int image_map_get(struct image *im, uint64_t end)
 	if (ret == PMEM2_E_SOURCE_EMPTY || ret == PMEM2_E_MAP_RANGE)
 		ret = 0;
 	if (ret)
-		return pmem2_error(ret);
+		return error_of(ret);
 	pthread_rwlock_rdlock(&im->lock);
 	return 0;
 }
@@ -395,18 +396,24 @@ static int make_memfd(struct media *m)
 int media_image_new(struct media **out, const struct media *base, char *why,
 		    unsigned int why_len)
 {
-	struct image *im = calloc(1, sizeof(*im));
+	const char *error;
+	const struct pmem2_api *pmem2 = pmem2_load(&error);
+	struct image *im;
 	int ret;
 
+	if (!pmem2)
+		return media_fail(-EOPNOTSUPP, why, why_len, "%s", error);
+	im = calloc(1, sizeof(*im));
 	if (!im)
 		return media_fail(-ENOMEM, why, why_len, "no memory");
 	im->m = *base;
+	im->pmem2 = pmem2;
 	im->m.ops = &image_ops;
 	im->m.kind = MEDIA_IMAGE;
 	ret = im->m.size ? remap(im) : 0;
 	if (ret) {
-		media_fail(ret, why, why_len, "libpmem2: %s", pmem2_errormsg());
-		ret = pmem2_error(ret);
+		media_fail(ret, why, why_len, "libpmem2: %s", pmem2->errormsg());
+		ret = error_of(ret);
 		goto err_free;
 	}
 	ret = make_memfd(&im->m);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is used of libpmem2, less "pmem2_". No include guard: define X and include. */
+X(config_delete)
+X(config_new)
+X(config_set_protection)
+X(config_set_required_store_granularity)
+X(errormsg)
+X(get_persist_fn)
+X(map_delete)
+X(map_get_address)
+X(map_get_size)
+X(map_get_store_granularity)
+X(map_new)
+X(source_delete)
+X(source_from_fd)
