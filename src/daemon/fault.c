@@ -154,9 +154,19 @@ static bool next_rebuild(struct exec *x, struct task *t,
 	return true;
 }
 
-bool fault_next(struct exec *x, struct task *t)
+static void look_up(struct task *t)
 {
 	struct mm_slot *slot = &t->mm.slot;
+
+	shadow_get(t->region, t->addr, slot);
+	/* There is nothing but huge pmds. */
+	if (t->file->media->page_size > DAX_PAGE_SIZE &&
+	    slot->pmd == DAX_PT_TABLE)
+		slot->pmd = DAX_PT_NONE;
+}
+
+bool fault_next(struct exec *x, struct task *t)
+{
 
 	if (t->finishing) {
 		finish(x, t);
@@ -170,13 +180,10 @@ bool fault_next(struct exec *x, struct task *t)
 	if (t->attempted)
 		t->mm.attempt = t->op.result;
 	for (;;) {
-		shadow_get(t->region, t->addr, slot);
-		/* There is nothing but huge pmds. */
-		if (t->file->media->page_size > DAX_PAGE_SIZE &&
-		    slot->pmd == DAX_PT_TABLE)
-			slot->pmd = DAX_PT_NONE;
+		if (t->rebuild || mm_fault_looks(&t->mm))
+			look_up(t);
 		if (t->rebuild)
-			return next_rebuild(x, t, slot);
+			return next_rebuild(x, t, &t->mm.slot);
 		switch (mm_fault_step(&t->mm)) {
 		case MM_FAULT_ATTEMPT:
 			if (t->mm.cow)

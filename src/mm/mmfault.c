@@ -104,6 +104,22 @@ static enum mm_fault_verb mm_fault_pte(struct mm_fault *f)
 	return MM_FAULT_COPY;
 }
 
+bool mm_fault_looks(const struct mm_fault *f)
+{
+	switch ((enum step)f->step) {
+	case STEP_WP_PMD_DONE:
+	case STEP_PMD_DONE:
+		return f->attempt & DAX_FAULT_FALLBACK;
+	case STEP_PTE_DONE:
+	case STEP_FINISHED:
+		return false;
+	case STEP_START:
+	case STEP_PTE:
+		break;
+	}
+	return true;
+}
+
 enum mm_fault_verb mm_fault_step(struct mm_fault *f)
 {
 	switch ((enum step)f->step) {

@@ -70,5 +70,7 @@ struct mm_fault {
 void mm_fault_init(struct mm_fault *f, const struct mm_rules *rules, bool user,
 		   bool write, bool shared, bool nohuge);
 enum mm_fault_verb mm_fault_step(struct mm_fault *f);
+/* Will the next step look at f->slot? After an attempt that succeeded it does not. */
+bool mm_fault_looks(const struct mm_fault *f);
 
 #endif
