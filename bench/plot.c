@@ -8,19 +8,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A protocol has one colour in all plots; others take theirs in turn. */
+/*
+ * A protocol has one colour in all plots; others take theirs in turn. All are seen on
+ * white and on the dark page: a contrast of 3 or more.
+ */
 static const struct { const char *name, *colour; } colours[] = {
-	{ "616", "#0072b2" }, { "dan-conflict", "#009e73" },
-	{ "jan-nx-all", "#e69f00" }, { "dan-all", "#d55e00" },
-	{ "buggy", "#7f7f7f" }, { "513", "#56b4e9" }, { "6370", "#cc79a7" },
-	{ "61c3", "#984ea3" },
+	{ "616", "#0072b2" }, { "dan-conflict", "#00966c" },
+	{ "jan-nx-all", "#bf8300" }, { "dan-all", "#d55e00" },
+	{ "buggy", "#7f7f7f" }, { "513", "#8a7fd6" }, { "6370", "#c8709f" },
+	{ "61c3", "#8c6d46" },
 };
 
 static const char *colour_of(const char *name, size_t nr)
 {
 	static const char *const others[] = {
-		"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
-		"#7f7f7f", "#984ea3",
+		"#0072b2", "#d55e00", "#00966c", "#c8709f", "#bf8300", "#8a7fd6",
+		"#7f7f7f", "#8c6d46",
 	};
 	size_t i;
 
@@ -79,7 +82,7 @@ static void draw(FILE *g, const json_t *plot)
 		fputc(isalnum((unsigned char)*p) ? *p : '_', g);
 	fputs("\"\nset border 3 lc rgb '#8a939c'\nset tics nomirror textcolor rgb '#333b44'\n"
 	      "set grid lc rgb '#e3e7eb' lt 1\nset key outside right top samplen 2\n"
-	      "set bars small\nset offsets graph 0.02, graph 0.02, graph 0, 0\nset xlabel ", g);
+	      "set offsets graph 0.02, graph 0.02, graph 0, 0\nset xlabel ", g);
 	quoted(g, string_of(plot, "x"));
 	fputs("\nset ylabel ", g);
 	quoted(g, string_of(plot, "y"));
@@ -107,8 +110,9 @@ static void draw(FILE *g, const json_t *plot)
 			colour_of(name, i), 4 + i);
 		quoted(g, name);
 		if (range)
-			fprintf(g, ", $d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1 "
-				"pt 0 notitle", i, colour_of(name, i));
+			/* Not yerrorbars: a white disc of theirs hides the point. */
+			fprintf(g, ", $d%zu using 1:3:(0):($4-$3) with vectors nohead "
+				"lc rgb '%s' lw 1 notitle", i, colour_of(name, i));
 		first = false;
 	}
 	fputc('\n', g);

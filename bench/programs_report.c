@@ -12,6 +12,10 @@ static const char *const placement_titles[PLACEMENTS] = {
 	[PINNED] = "everything pinned to one CPU", [UNPINNED] = "pinned by nobody",
 };
 
+static const char *const placement_starts[PLACEMENTS] = {
+	[PINNED] = "With everything pinned to one CPU", [UNPINNED] = "Pinned by nobody",
+};
+
 static struct spread ratio(const struct times *t, enum way way, bool cpu)
 {
 	double v[PROGRAMS_MAX_ROUNDS];
@@ -133,18 +137,18 @@ static void say_verdict(struct programs *a, const struct sums *s)
 			 "none above %.2f, which %s.", PROGRAMS_MEAN_BOUND,
 			 PROGRAMS_WORST_BOUND, holds(s, RUN_WAY) ? "holds" :
 			 "does not hold");
-	results_say(a->report, "answer", "With %s, run times to native, of %u programs: udax run "
+	results_say(a->report, "answer", "%s, run times to native, of %u programs: udax run "
 		"%.2f (geometric mean), at worst %.2f (%s); served %.2f, at worst %.2f (%s).%s",
-		placement_titles[a->placement], s->nr, exp(s->logs[RUN_WAY] / s->nr),
+		placement_starts[a->placement], s->nr, exp(s->logs[RUN_WAY] / s->nr),
 		s->worst[RUN_WAY], s->worst_name[RUN_WAY], exp(s->logs[SERVED_WAY] / s->nr),
 		s->worst[SERVED_WAY], s->worst_name[SERVED_WAY], verdict);
 	if (s->extra <= 0)
 		return;
-	results_say(a->report, "answer", "With %s, all of them together take %.0f ms longer under "
+	results_say(a->report, "answer", "%s, all of them together take %.0f ms longer under "
 		"udax run. As many 4K faults over the raw loop are %.0f ms of it "
 		"(%.0f %%), 2M faults, less what they replace, %.0f ms (%.0f %%), changes of mappings %.0f ms (%.0f %%), "
 		"starts %.0f ms (%.0f %%); %.0f ms are the rest.",
-		placement_titles[a->placement], s->extra,
+		placement_starts[a->placement], s->extra,
 		s->faults, s->faults / s->extra * 100, s->huge, s->huge / s->extra * 100,
 		s->mappings, s->mappings / s->extra * 100,
 		s->start, s->start / s->extra * 100,

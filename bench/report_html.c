@@ -11,9 +11,10 @@
 
 static const char style[] =
 ":root{--text:#1b1f24;--dim:#57606a;--back:#fff;--soft:#f5f7f9;--line:#d8dee4;"
-"--mark:#0b5cad;--warn:#8a4b00;--warn-back:#fff6e5}\n"
+"--mark:#0b5cad;--warn:#8a4b00;--warn-back:#fff6e5;--axis:#6b747d;--grid:#e3e7eb}\n"
 "@media(prefers-color-scheme:dark){:root{--text:#e4e8ec;--dim:#9aa5b1;--back:#15191e;"
-"--soft:#1d2329;--line:#343c45;--mark:#6db3f8;--warn:#ffc66d;--warn-back:#2d2412}}\n"
+"--soft:#1d2329;--line:#343c45;--mark:#6db3f8;--warn:#ffc66d;--warn-back:#2d2412;"
+"--axis:#8a939c;--grid:#2b323a}}\n"
 "*{box-sizing:border-box}\n"
 "body{margin:0;background:var(--back);color:var(--text);"
 "font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
@@ -30,6 +31,9 @@ static const char style[] =
 ".wide{overflow-x:auto;margin:1.25rem 0}\n"
 "table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums}\n"
 "caption{text-align:left;font-weight:600;padding:0 0 .5rem;font-size:.95rem}\n"
+/* It stays in view while a wide table is scrolled, and is as wide as the page. */
+"caption span{display:inline-block;position:sticky;left:0;"
+"max-width:min(59rem,calc(100vw - 2.5rem))}\n"
 "th,td{padding:.32rem .7rem;text-align:right;vertical-align:bottom;"
 "border-bottom:1px solid var(--line)}\n"
 "td{white-space:nowrap}th{font-weight:600;color:var(--dim);max-width:11rem}\n"
@@ -37,11 +41,15 @@ static const char style[] =
 "td.long{white-space:normal;min-width:16rem}\n"
 "tbody tr:hover{background:var(--soft)}\n"
 "td .range{color:var(--dim);font-size:.92em}\n"
-"figure{margin:1.5rem 0;background:#fff;border:1px solid var(--line);border-radius:8px;"
-"padding:1rem;color:#1b1f24}\n"
-"figure svg{display:block;width:100%;height:auto}\n"
+"figure{margin:1.5rem 0;border:1px solid var(--line);border-radius:8px;padding:1rem;"
+"overflow-x:auto}\n"
+"figure svg{display:block;width:100%;min-width:34rem;height:auto}\n"
+/* gnuplot's own colours, but for those of the lines, are for white paper. */
+"figure svg text{fill:var(--text)}figure svg [color=black]{color:var(--axis)}\n"
+"figure svg .gridline{stroke:var(--grid)}"
+"figure svg [stroke='rgb(138, 147, 156)']{stroke:var(--axis)}\n"
 "figcaption{font-weight:600;font-size:.95rem;margin-bottom:.5rem}\n"
-"nav{font-size:.9rem;color:var(--dim)}nav a{margin-right:.9rem;white-space:nowrap}\n"
+"nav{font-size:.9rem;display:flex;flex-wrap:wrap;gap:.35rem .9rem}\n"
 "a{color:var(--mark);text-decoration:none}a:hover{text-decoration:underline}\n"
 "@media print{body{font-size:12px}h2{break-after:avoid}figure,tr{break-inside:avoid}}\n";
 
@@ -160,14 +168,18 @@ static void cell(FILE *out, const json_t *value)
 
 static void table(FILE *out, const json_t *t)
 {
+	const json_t *first = json_array_get(json_object_get(t, "rows"), 0);
 	json_t *row, *c;
 	size_t i, k;
 
 	fputs("<div class=\"wide\"><table>\n", out);
-	element(out, "caption", NULL, json_string_value(json_object_get(t, "title")));
+	fputs("<caption>", out);
+	element(out, "span", NULL, json_string_value(json_object_get(t, "title")));
+	fputs("</caption>\n", out);
 	fputs("<thead><tr>", out);
 	json_array_foreach(json_object_get(t, "columns"), i, c)
-		element(out, "th", NULL, json_string_value(c));
+		element(out, "th", json_is_string(json_array_get(first, i)) ? "text" :
+			NULL, json_string_value(c));
 	fputs("</tr></thead>\n<tbody>\n", out);
 	json_array_foreach(json_object_get(t, "rows"), i, row) {
 		fputs("<tr>", out);

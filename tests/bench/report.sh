@@ -45,7 +45,7 @@ made_up () {
 	json.dump({"udax_bench": 1, "experiment": "e3", "exit": 0, "seed": 1,
 	           "command": "udax-bench run e3", "elapsed_ns": 1, "host": {
 	               "kernel": "6.18", "cpu": "made up", "date": "today", "load1": 0.5},
-	           "rule": ["The rule."], "answer": ["Not what the data say."],
+	           "rule": ["The rule."], "read": ["How."], "answer": ["Not what the data say."],
 	           "cells": cells}, open(where + "/e3.json", "w"))
 	json.dump({"udax_bench": 1, "experiment": "e2", "exit": 77},
 	          open(where + "/e2.json", "w"))
@@ -78,9 +78,11 @@ page=$scratch/costs/report.html
 grep -q 'Not drawn' "$page" && fail "gnuplot drew nothing"
 grep -q 'a &lt;load&gt; &amp; more' "$page" || fail "a name is not escaped"
 
-# browse PAGE: what it becomes in $scratch/dom, what the browser says in console,
+# browse PAGE [OPTION]...: what it becomes in $scratch/dom, what the browser says in console,
 # its requests in net.json. It reaches no host, whatever it asks for itself.
 browse () {
+	page_of=$1
+	shift
 	rm -f "$scratch/net.json"
 	HOME=$scratch timeout -k 10 150 chromium --headless --no-sandbox --disable-gpu \
 		--disable-quic --no-first-run --disable-background-networking \
@@ -88,7 +90,7 @@ browse () {
 		--no-pings --disable-dev-shm-usage --user-data-dir="$scratch/browser" \
 		--host-resolver-rules='MAP * ~NOTFOUND' \
 		--log-net-log="$scratch/net.json" --enable-logging=stderr \
-		--dump-dom "file://$1" >"$scratch/dom" 2>"$scratch/console" ||
+		"$@" --dump-dom "file://$page_of" >"$scratch/dom" 2>"$scratch/console" ||
 		{ tail -5 "$scratch/console"; fail "the browser"; }
 }
 # Requests that the page is the initiator of; the browser has some of its own.
@@ -129,3 +131,91 @@ sed '/Content-Security-Policy/d' "$scratch/forbidden.html" >"$scratch/fetches.ht
 browse "$scratch/fetches.html"
 test "$(fetched | sort -u)" = http://elsewhere.invalid/x.png ||
 	fail "a request is not seen: $(fetched)"
+
+# The page in its light and its dark theme, on a wide and on a narrow screen: every
+# text and every line can be told from what is behind it, and the page itself does not
+# scroll sideways. A script, of this test alone, looks at what the browser computed.
+cat >"$scratch/look.html" <<-'EOF4'
+	<script>
+	const seen = [];
+	function rgb(text) {
+	    const v = (text.match(/[\d.]+/g) || []).map(Number);
+	    return v.length == 3 ? [...v, 1] : v;
+	}
+	function light(c) {
+	    const [r, g, b] = c.map(x => x / 255).map(x =>
+	        x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+	    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	}
+	function behind(e) {
+	    for (; e; e = e.parentElement) {
+	        const c = rgb(getComputedStyle(e).backgroundColor);
+	        if (c[3] > 0)
+	            return c;
+	    }
+	    return [255, 255, 255, 1];
+	}
+	function contrast(colour, e) {
+	    const a = light(rgb(colour)), b = light(behind(e));
+	    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+	}
+	function check(selector, property, least) {
+	    const all = document.querySelectorAll(selector);
+	    let count = 0;
+	    for (const e of all) {
+	        const colour = getComputedStyle(e)[property];
+	        if (colour == "none")
+	            continue;
+	        count++;
+	        if (contrast(colour, e) < least)
+	            seen.push(`${selector}: ${property} ${colour}, ` +
+	                      `contrast ${contrast(colour, e).toFixed(2)}`);
+	    }
+	    if (!count)
+	        seen.push(`${selector}: nothing is there`);
+	}
+	for (const s of ["p", "h1", "h2", "h3", "li", "a", "td", "th", "caption span",
+	                 "figcaption", "pre", ".lead", ".warning", ".range"])
+	    check(s, "color", 4.5);
+	check("svg text", "fill", 4.5);
+	check("svg path:not(.gridline)", "stroke", 3);
+	check("svg use[transform]", "color", 3);
+	const root = document.documentElement;
+	if (root.scrollWidth > root.clientWidth)
+	    seen.push(`the page is ${root.scrollWidth} wide, its window ${root.clientWidth}`);
+	const pre = document.createElement("pre");
+	pre.id = "seen";
+	pre.textContent = "theme: " +
+	    (matchMedia("(prefers-color-scheme:dark)").matches ? "dark" : "light") +
+	    ", back " + getComputedStyle(document.body).backgroundColor + "\n" +
+	    [...new Set(seen)].map(x => "seen: " + x + "\n").join("");
+	document.body.append(pre);
+	</script>
+EOF4
+# look PAGE THEME WIDTH: what is wrong with it, a line each.
+look () {
+	case $2 in
+	dark) scheme=0;;
+	light) scheme=1;;
+	esac
+	sed '/Content-Security-Policy/d' "$1" >"$scratch/looked.html"
+	cat "$scratch/look.html" >>"$scratch/looked.html"
+	browse "$scratch/looked.html" --blink-settings=preferredColorScheme=$scheme \
+		--window-size="$3,1000"
+	grep -q "theme: $2" "$scratch/dom" || fail "not the $2 theme"
+	sed -n 's/^seen: //p' "$scratch/dom"
+}
+for theme in light dark; do
+	for width in 400 1280; do
+		look "$page" $theme $width >"$scratch/wrong" || exit 1
+		test -s "$scratch/wrong" &&
+			{ head "$scratch/wrong"; fail "$theme, $width px"; }
+	done
+done
+grep -q 'back rgb(21, 25, 30)' "$scratch/dom" || fail "the dark page is not dark"
+# Would black letters in a plot have been seen, or a row that does not wrap?
+sed 's/figure svg text{fill:var(--text)}//; s/flex-wrap:wrap;//' "$page" \
+	>"$scratch/black.html"
+look "$scratch/black.html" dark 400 >"$scratch/wrong"
+grep -q 'svg text: fill' "$scratch/wrong" || fail "black letters are not seen"
+grep -q 'the page is' "$scratch/wrong" || fail "a page that is too wide is not seen"
