@@ -96,6 +96,26 @@ sleep 0.3
 test "$(switches)" = "$before" || fail "an idle daemon is at work"
 daemon_stop
 
+# An image does not linger: it is written back when munmap() returns, and the next
+# mapping is loaded from what the file holds then.
+if test "$(stat -f -c %T "${UDAX_TEST_DISK:-/var/tmp}")" != tmpfs; then
+	image_scratch
+	rm -f "$scratch/out"
+	udax_run "$disk" -- "$mapper" "$disk/f" size 6m map 0 6m rw \
+		fill 0 6m 1 unmap wait pause map 0 6m rw check 0 3m 1 \
+		check 3m 3m 2 put 0 9 unmap wait pause <"$scratch/in" >"$scratch/out" &
+	run=$!
+	wait_for pauses 1
+	"$mapper" "$disk/f" map 0 6m rw check 0 6m 1 fill 3m 3m 2 ||
+		fail "an image was not written back by munmap()"
+	echo go >&3
+	wait_for pauses 2
+	test "$("$mapper" "$disk/f" map 0 6m r get 0)" = 9 ||
+		fail "nor by the second munmap()"
+	echo go >&3
+	wait $run || fail "an image that was mapped again: $(cat "$scratch/out")"
+fi
+
 # One file after the other in a tmpfs that has room for one.
 test "$(id -u)" = 0 || exit 0
 tmpfs_mount "$scratch/small" size=6m,huge=never
