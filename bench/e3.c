@@ -182,8 +182,9 @@ static void say(json_t *report)
 		"is swept here, and chosen by nobody in a real program: see how often "
 		"it happens under load. Faults of threads that wait for each other "
 		"(a closed loop) hide stalls in the rate; look at the p99 too. Under the "
-		"loads faults of two CPUs alone can meet; more CPUs would see more of "
-		"it than these two.");
+		"live loads faults of two CPUs alone can meet; more CPUs see more of it, as "
+		"the simulated load that arranges nothing says. The rule is not judged on "
+		"that one: how many pages of a window are wanted by how many is its input.");
 }
 
 int e3_run(const struct bench_opts *opts, json_t *report)

@@ -2,7 +2,8 @@
 /*
  * e3 in the simulator: more tasks and CPUs than this machine has, and without the
  * cost of userfaultfd. Every 2M fault gets a window of its own and meets, with the
- * probability that the cell says, another page of it locked.
+ * probability that the cell says, another page of it locked; but in the cells of the
+ * group "natural", where nobody arranges it.
  */
 #include "e3.h"
 #include "cells.h"
@@ -95,6 +96,45 @@ static int run_open(struct e3 *e)
 	return ret;
 }
 
+/* What the live loads held their entries for; else what an ext4 took elsewhere. */
+static const char *medium_hold(const struct e3 *e)
+{
+	const char *hold = json_string_value(json_object_get(
+		json_object_get(e->report, "medium"), "hold"));
+
+	return hold ? hold : "alloc=lognorm:6200ns:0.53,read=lognorm:300ns:0.5";
+}
+
+/*
+ * How often faults meet that nobody made meet, with more CPUs than the live loads
+ * have. Many mappings of 64 windows, each touching eight pages of a window, as the
+ * live "growing files" do: one fault in eight finds the pmd slot empty and tries 2M.
+ * Of a window 64 pages are wanted; it is new again after 32 mappings.
+ */
+static int run_natural(struct e3 *e)
+{
+	static const uint32_t full[] = { 2, 8, 64, 512 }, quick[] = { 64 };
+	char name[32], options[500];
+	int ret = 0;
+
+	for (size_t i = 0; i < (e->opts->quick ? 1 : 4) && !ret; i++) {
+		uint32_t tasks = (e->opts->quick ? quick : full)[i];
+		struct sim_cell cell = {
+			.group = "natural", .name = name, .options = options,
+			.protocols = e->opts->protocols ? e->opts->protocols :
+				     "616,dan-conflict,jan-nx-all,dan-all",
+			.seeds = e->opts->quick ? 2 : 5, .threads = tasks,
+		};
+
+		snprintf(name, sizeof(name), "%u tasks", tasks);
+		snprintf(options, sizeof(options), "--tasks %u --cpus 64 --windows 64 --pages 64 "
+			 "--pmd 0.125 --renew 256 --think exp:100us --hold '%s' --faults %u",
+			 tasks, medium_hold(e), e->opts->quick ? 5000 : 50000);
+		ret = sim_cell(e->opts, &cell, e->cells);
+	}
+	return ret;
+}
+
 /*
  * The live cells again, to see whether the simulator says the same: as many tasks
  * and CPUs, every 2M fault meets. What a fault costs without any hold is taken from
@@ -147,12 +187,13 @@ int e3_sim(struct e3 *e)
 
 	if (!ret)
 		ret = run_hold(e);
-
 	if (!ret)
 		ret = run_share(e);
 	if (!ret)
 		ret = run_tasks(e);
 	if (!ret)
 		ret = run_open(e);
+	if (!ret)
+		ret = run_natural(e);
 	return ret;
 }

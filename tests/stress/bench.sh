@@ -92,6 +92,24 @@ expect_status $is 0
 	        assert round["counters"]["useful_waits"] == 0
 EOF3
 
+# The simulated load that arranges nothing: 2M attempts meet 4K entries all the same,
+# and none waits for one under 616.
+status_of run e3 --quick --only sim --protocol 616,dan-all --dir "$scratch" \
+	--json "$scratch/e3sim.json"
+expect_status $is 0
+"$python" - "$scratch/e3sim.json" <<-'EOF7' || fail "e3, simulated: see above"
+	import json, sys
+	e3 = json.load(open(sys.argv[1]))
+	(natural,) = [c for c in e3["cells"] if c["group"] == "natural"]
+	assert "--conflict" not in natural["options"]
+	for variant in natural["variants"]:
+	    for round in variant["rounds"]:
+	        assert round["counters"]["conflicts"] > 0
+	        waits = round["counters"]["stalls"]["pmd_on_pte"]["n"]
+	        assert variant["name"] != "616" or waits == 0
+	assert "natural" in [t["name"] for t in e3["tables"]]
+EOF7
+
 # What is simulated is a function of the seed: twice the same.
 for nr in 1 2; do
 	status_of run e7 --quick --only sim --seed 5 --json "$scratch/e7.$nr"
