@@ -5,6 +5,7 @@
  *
  *	pages	each thread touches one of @pages pages of a window, drawn anew
  *		each time, through a mapping of its own that allows 4K faults only
+ *	apart	the same, but that each thread has a page of its own
  *	pairs	in a window that nobody has touched one thread touches a page, and
  *		while it holds the entry another tries 2M at another page
  *
@@ -32,7 +33,7 @@
 
 struct load {
 	int fd;
-	bool pairs;
+	bool pairs, apart;
 	uint32_t threads, pages, steps;
 	uint64_t hold_ns, seed;
 	pthread_barrier_t barrier;
@@ -85,10 +86,13 @@ static void run_pages(struct thread *t)
 	const struct load *l = t->load;
 	struct rng r = rng_seed(l->seed, t->nr);
 	uint64_t stride = 512 / l->pages;
+	uint32_t page;
 
-	for (uint32_t i = 0; i < l->steps; i++)
-		t->ns[i] = touch(t->small[i] + (rng_below(&r, l->pages) * stride +
-						stride / 2) * SMALL_UNIT);
+	for (uint32_t i = 0; i < l->steps; i++) {
+		page = l->apart ? t->nr : rng_below(&r, l->pages);
+		t->ns[i] = touch(t->small[i] + (page * stride + stride / 2) *
+					       SMALL_UNIT);
+	}
 }
 
 /* Even threads touch pages, and odd ones meet them; both draw the same numbers. */
@@ -225,6 +229,7 @@ int simload_main(int argc, char **argv)
 		return BENCH_USAGE;
 	}
 	l.pairs = !strcmp(argv[2], "pairs");
+	l.apart = !strcmp(argv[2], "apart");
 	l.threads = atoi(argv[3]);
 	l.pages = atoi(argv[4]);
 	l.steps = atoi(argv[5]) + WARMUP;

@@ -3,7 +3,7 @@
 #ifndef UDAX_BENCH_SIM_LOAD_H
 #define UDAX_BENCH_SIM_LOAD_H
 
-/* FILE pages|pairs THREADS PAGES STEPS HOLD_NS SEED; enum bench_exit. */
+/* FILE pages|apart|pairs THREADS PAGES STEPS HOLD_NS SEED; enum bench_exit. */
 int simload_main(int argc, char **argv);
 
 #endif
