@@ -4,7 +4,8 @@
  * says of them. The first fault holds its entry for long, the others come one
  * after the other, in every order; the daemon says at the moment it happens that a
  * sleeper has nobody left to wake it. Tests with an invalidation are the
- * checker's: here as in ext4 and xfs it excludes faults by a lock.
+ * checker's: a truncation excludes faults, here as in ext4 and xfs, by a lock. (Of
+ * a write(2), which takes none, e6 is the experiment.)
  */
 #include "cells.h"
 #include "live.h"
@@ -276,7 +277,8 @@ static void show(json_t *report)
 		"schedule that none of these orders gave.");
 	results_say(report, "not", "ok is no proof: the checker's is. The tests with an "
 		"invalidation (L6 to L8, L10, L13) are not among these: truncations "
-		"exclude faults here by the file system's lock.");
+		"exclude faults here by the file system's lock, and of write(2), which does not, e6 "
+		"is the experiment.");
 }
 
 int e1_run(const struct bench_opts *opts, json_t *report)
