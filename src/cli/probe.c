@@ -165,7 +165,7 @@ void probe_event_fork(struct finding *f)
 
 void probe_io_uring(struct finding *f)
 {
-	struct loop *loop;
+	struct loop *loop = NULL;
 	int err = loop_new(&loop, 8, NULL);
 
 	if (!err)

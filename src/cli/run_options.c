@@ -63,7 +63,7 @@ static void help(void)
 
 static int add_dir(struct run_options *o, const char *path)
 {
-	char *dir, *joined, **dirs;
+	char *dir = NULL, *joined, **dirs;
 	int err;
 
 	err = path_canonical_dir(path, &dir);

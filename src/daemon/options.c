@@ -138,7 +138,7 @@ static int set_socket(struct udaxd_options *o, const char *path)
 
 static int add_pmem(struct udaxd_options *o, const char *path)
 {
-	char **dirs, *dir;
+	char **dirs, *dir = NULL;
 	int err;
 
 	err = path_canonical_dir(path, &dir);
