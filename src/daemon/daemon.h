@@ -180,7 +180,7 @@ struct session {
 	uint64_t parent;		/* session id of the parent, forked children */
 	uint64_t probe, nonce;		/* worker 0: page written to, and with what; fork.c */
 	char comm[16];
-	struct worker *home;		/* its socket and pidfd are polled there */
+	struct worker *home;		/* near it at first; its socket and pidfd are polled there */
 	atomic_uint refs;
 	_Atomic int state;		/* enum session_state */
 	struct lock lock;		/* LOCK_RANK_SESSION: the fields below */

@@ -41,8 +41,10 @@ static int cpu_of(pid_t tid)
 	return p ? atoi(p + 1) : -1;
 }
 
-static struct worker *worker_on(const struct udaxd *d, int cpu)
+struct worker *worker_near(const struct udaxd *d, pid_t tid)
 {
+	int cpu = cpu_of(tid);
+
 	for (unsigned int i = 0; i < d->nr_workers; i++)
 		if ((int)d->workers[i]->cpu == cpu)
 			return d->workers[i];
@@ -140,7 +142,7 @@ void readers_start(struct session *s, struct worker *near)
 
 	fcntl(s->uffd, F_SETFL, O_NONBLOCK);
 	if (s->pid)
-		near = worker_on(d, cpu_of(s->pid));
+		near = worker_near(d, s->pid);
 	lock_take(&s->lock);
 	if (near)
 		reader_start(s, near);
@@ -174,7 +176,7 @@ void reader_served(struct reader *r, unsigned int n, uint32_t tid)
 	if (r->served < r->look_at || !tid)
 		return;
 	r->served = 0;
-	near = worker_on(s->d, cpu_of(tid));
+	near = worker_near(s->d, tid);
 	lock_take(&s->lock);
 	if (near && atomic_load(&s->state) == SESSION_LIVE)
 		changed = seen_on(s, near);

@@ -14,10 +14,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "io/loop.h"
 
 struct session;
+struct udaxd;
 struct worker;
 
 /* Every reader is woken by every fault: few are enough. */
@@ -40,6 +42,8 @@ struct reader {
 	struct worker *worker;
 };
 
+/* The worker on the CPU where a thread runs, or slept; NULL: there is none, or unknown. */
+struct worker *worker_near(const struct udaxd *d, pid_t tid);
 /*
  * The session's userfaultfd is there: somebody begins to read it. @near: where it
  * is likely to fault if its process is not known yet; may be NULL. Any thread.

@@ -46,6 +46,7 @@ static void stats_free(struct fault_stats **stats, unsigned int nr)
 
 struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 {
+	struct worker *near = pid ? worker_near(d, pid) : NULL;
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
@@ -73,7 +74,7 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	zap_init(s);
 	lock_take(&d->lock);
 	s->id = ++d->next_id;
-	s->home = d->workers[s->id % d->nr_workers];
+	s->home = near ? near : d->workers[s->id % d->nr_workers];
 	s->group->sessions++;
 	s->group->processes++;
 	lock_release(&d->lock);
