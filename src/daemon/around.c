@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/hold.h"
+#include "daemon/folio.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -103,7 +104,7 @@ static void cut_to_present(struct task *t, struct span *span)
 		if (m->kind == MEDIA_DIRECT && !(pos & (DAX_PMD_SIZE - 1)) &&
 		    media_present(m, pos, DAX_PMD_SIZE, &data) == DAX_PMD_SIZE &&
 		    data)
-			install_window_filled(t);
+			folio_filled(t);
 		return;
 	}
 	first = run_begin(m, pos, own);
@@ -261,7 +262,7 @@ static void map_run(struct task *t, struct around *a, const struct span *span,
 			*own_mapped |= i == span->own;
 		}
 		if (err == -EFAULT)
-			install_window_doubt(t);
+			folio_doubt(t);
 		if (err == -EEXIST && a->taken[i])
 			a->taken[i]->op.ans.error = 0;
 		if (err == -EEXIST || err == -EFAULT)
@@ -310,7 +311,7 @@ bool around_map(struct exec *x, struct task *t)
 	if (!t->minor || t->waited || t->wp || t->file->fs || hold_has(t->file))
 		return false;
 	span = span_of(a, t);
-	if (!install_window_seen(t))
+	if (!folio_seen(t))
 		cut_to_present(t, &span);
 	take(x, t, &span);
 	if (a->nr)

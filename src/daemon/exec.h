@@ -178,6 +178,12 @@ static inline void exec_wake_joins(struct exec *x, uint64_t addr)
 /* No fault is being served, or waits, in all of the daemon. */
 bool exec_none_served(struct udaxd *d);
 
+/*
+ * answer.c: does what t->verb asks for, and writes the answer into the operation.
+ * answer_held() is for what may be answered with i_pages held; false: it is not.
+ */
+enum task_next answer(struct exec *x, struct task *t);
+bool answer_held(struct task *t);
 /* DAX_UNMAP; DAX_SPLIT_PMD, and MM_FAULT_DROP_PMD. */
 void exec_unmap(struct task *t, uint64_t start, uint64_t nr, bool cows);
 void exec_drop_pmd(struct exec *x, struct task *t);
@@ -208,14 +214,6 @@ void install_refill(struct exec *x, struct task *t);
  * installed when that is done. False: elsewhere.
  */
 bool install_late(struct exec *x, struct task *t);
-/* Has the window of this 2M fault been mapped as a whole before? */
-bool install_window_full(struct task *t);
-/* Every page of the window was seen in the memory; it is now; one was not. */
-bool install_window_seen(struct task *t);
-void install_window_filled(struct task *t);
-void install_window_doubt(struct task *t);
-/* Is what this fault asks for known to be in the file's memory? i_pages held. */
-bool install_known_present(struct task *t);
 /* The fault ends in SIGBUS. */
 void install_sigbus(struct exec *x, struct task *t);
 

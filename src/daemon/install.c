@@ -8,115 +8,11 @@
  * was installed it faults again. -EEXIST does not wake by itself.
  */
 #include "daemon/around.h"
+#include "daemon/folio.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
 #include <errno.h>
-
-/*
- * What is known of a window; dax_table_window_byte(). Known means that it was
- * seen full: every page is in the memory.
- */
-enum window_folio {
-	FOLIO_UNKNOWN,
-	FOLIO_HUGE,
-	FOLIO_NOHUGE,
-	FOLIO_FULL,	/* seen full, perhaps not cleared; for 2M it is unknown */
-};
-
-/*
- * Once looked up it is not looked up again: who holds the window's entry is the
- * only one to change it, and for a refill, which holds none, it is a hint. i_pages
- * held.
- */
-static enum window_folio folio_held(struct task *t)
-{
-	uint64_t pgoff = (t->region->offset + t->addr - t->region->start) >>
-		PAGE_SHIFT;
-	uint8_t *byte;
-
-	if (t->folio < 0) {
-		byte = dax_table_window_byte(&t->file->mapping.table, pgoff);
-		t->folio = byte ? *byte : FOLIO_UNKNOWN;
-	}
-	return t->folio;
-}
-
-static enum window_folio get_folio(struct task *t)
-{
-	struct dax_mapping *mapping = &t->file->mapping;
-
-	if (t->folio < 0) {
-		lock_take(&mapping->i_pages);
-		folio_held(t);
-		lock_release(&mapping->i_pages);
-	}
-	return t->folio;
-}
-
-static void set_folio(struct task *t, enum window_folio folio)
-{
-	struct dax_mapping *mapping = &t->file->mapping;
-	uint8_t *byte;
-
-	if (t->folio == (int8_t)folio)
-		return;
-	lock_take(&mapping->i_pages);
-	byte = dax_table_window_byte(&mapping->table, t->op.pgoff);
-	if (byte)
-		*byte = folio;
-	lock_release(&mapping->i_pages);
-	t->folio = folio;
-}
-
-static bool seen_for_2m(enum window_folio folio)
-{
-	return folio == FOLIO_HUGE || folio == FOLIO_NOHUGE;
-}
-
-/* The window's place in the file, bytes. */
-static uint64_t window_pos(const struct task *t)
-{
-	return (t->op.pgoff & ~PG_PMD_COLOUR) << PAGE_SHIFT;
-}
-
-bool install_window_seen(struct task *t)
-{
-	return get_folio(t) != FOLIO_UNKNOWN;
-}
-
-void install_window_filled(struct task *t)
-{
-	if (get_folio(t) == FOLIO_UNKNOWN)
-		set_folio(t, FOLIO_FULL);
-}
-
-void install_window_doubt(struct task *t)
-{
-	set_folio(t, FOLIO_UNKNOWN);
-}
-
-/* The medium may remember what was known when the file was mapped before. */
-bool install_window_full(struct task *t)
-{
-	struct media *m = t->file->media;
-
-	if (get_folio(t) == FOLIO_UNKNOWN && m->ops->is_huge &&
-	    m->ops->is_huge(m, window_pos(t)))
-		set_folio(t, FOLIO_HUGE);
-	return seen_for_2m(get_folio(t));
-}
-
-/* The message says so for a page, what was seen of the window for 2M. */
-bool install_known_present(struct task *t)
-{
-	if (t->file->media->kind != MEDIA_DIRECT)
-		return false;
-	if (!t->op.order)
-		return t->minor && !t->waited;
-	return !dax_is_zero_entry(t->op.entry) &&
-	       seen_for_2m(folio_held(t));
-}
 
 static bool is_image(const struct task *t)
 {
@@ -261,19 +157,19 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 	struct media *m = t->file->media;
 	int err;
 
-	if (get_folio(t) != FOLIO_NOHUGE && s->pidfd >= 0 &&
-	    media_cleared(m, window_pos(t))) {
+	if (folio_get(t) != FOLIO_NOHUGE && s->pidfd >= 0 &&
+	    media_cleared(m, folio_pos(t))) {
 		err = uffd_collapse(s->pidfd, head);
 		if (!err) {
-			if (m->ops->set_huge && get_folio(t) != FOLIO_HUGE)
-				m->ops->set_huge(m, window_pos(t));
-			set_folio(t, FOLIO_HUGE);
+			if (m->ops->set_huge && folio_get(t) != FOLIO_HUGE)
+				m->ops->set_huge(m, folio_pos(t));
+			folio_set(t, FOLIO_HUGE);
 			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
 			uffd_wake(s->uffd, head, DAX_PMD_SIZE);
 			return 0;
 		}
 		if (err != -EAGAIN && err != -ESRCH)
-			set_folio(t, FOLIO_NOHUGE);
+			folio_set(t, FOLIO_NOHUGE);
 	}
 	counter_add(&t->stats->nohuge, 1);
 	/*
@@ -284,7 +180,7 @@ static int collapse(struct exec *x, struct task *t, uint64_t head)
 		return -ENOENT;
 	err = uffd_continue_range(s->uffd, head, DAX_PMD_SIZE, false, NULL);
 	if (err == -EFAULT)
-		set_folio(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
+		folio_set(t, FOLIO_UNKNOWN);	/* a hole: look it up again */
 	return err;
 }
 
@@ -298,10 +194,10 @@ static int map_2m_image(struct exec *x, struct task *t, uint64_t head)
 	if (t->wp)	/* mapped: what is missing is filled when touched */
 		return uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false,
 					 true);
-	if (get_folio(t) == FOLIO_UNKNOWN) {
+	if (folio_get(t) == FOLIO_UNKNOWN) {
 		err = fill(x, t, head, DAX_PMD_SIZE);
 		if (!err)
-			set_folio(t, FOLIO_NOHUGE);
+			folio_set(t, FOLIO_NOHUGE);
 	}
 	if (!err && t->write && t->region->wp)
 		uffd_writeprotect(s->uffd, head, DAX_PMD_SIZE, false, false);
@@ -321,7 +217,7 @@ static int map_2m_exact(struct task *t, uint64_t head)
 	struct media *m = t->file->media;
 
 	if (t->file->fs) {
-		err = m->ops->fill(m, window_pos(t), DAX_PMD_SIZE, 0);
+		err = m->ops->fill(m, folio_pos(t), DAX_PMD_SIZE, 0);
 		if (err)
 			return err;
 	}
@@ -365,7 +261,7 @@ static int map_2m(struct exec *x, struct task *t)
 static bool must_block(struct task *t, bool pmd)
 {
 	if (is_image(t))
-		return !t->wp && (pmd ? get_folio(t) == FOLIO_UNKNOWN :
+		return !t->wp && (pmd ? folio_get(t) == FOLIO_UNKNOWN :
 				  !present(t));
 	if (is_hugetlb(t))
 		return !present(t);
@@ -379,7 +275,7 @@ static bool hand_over(struct exec *x, struct task *t, bool pmd)
 	if (x->may_block)
 		return false;
 	if (!blocks && pmd && !is_hugetlb(t) && !is_image(t) && !is_exact(t))
-		blocks = !seen_for_2m(get_folio(t));
+		blocks = !folio_seen_for_2m(folio_get(t));
 	if (blocks) {
 		t->folio = -1;
 		pool_submit(x->d->pool, t);
@@ -519,7 +415,7 @@ void install_refill(struct exec *x, struct task *t)
 	struct region *r = t->region;
 	int err = -EAGAIN;
 	bool pmd = pgtable_is_huge(&r->pt, t->addr) && !is_image(t) &&
-		   !is_exact(t) && (is_hugetlb(t) || get_folio(t) == FOLIO_HUGE);
+		   !is_exact(t) && (is_hugetlb(t) || folio_get(t) == FOLIO_HUGE);
 
 	t->refill = true;
 	t->op.pgoff = (r->offset + (t->addr - r->start)) >> PAGE_SHIFT;
