@@ -45,6 +45,11 @@ if command -v sqlite3 >/dev/null; then
 		    assert abs(row[6]["median"] - sum(row[7:])) < 1e-6, row
 		    assert row[1] + row[2] > 0 and row[4] > 0 and row[5] > 0, row
 		    assert report[placement]["run"]["worst_program"] == "sqlite3"
+		    # The least that any server could make of it, from the same parts.
+		    (times,) = tables["programs-" + placement]["rows"]
+		    least = 1 + row[7] / times[1]["median"]
+		    assert abs(times[2] - least) < 1e-6, (times, row)
+		    assert abs(report[placement]["raw_loop"]["worst"] - least) < 1e-6
 		assert "Wanted" in report["answer"][0], report["answer"]
 	EOF2
 fi
