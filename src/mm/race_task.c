@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "mm/race_int.h"
 
@@ -189,12 +192,25 @@ static const struct model_sched sched = {
 	.released = race_released,
 };
 
+/*
+ * A run that was given up has left frames on the stack, and AddressSanitizer's marks
+ * around their variables, which nothing else takes away: it knows swapcontext(), not
+ * setcontext().
+ */
+static void forget_frames(struct race_task *t)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__asan_unpoison_memory_region(t->stack, STACK_SIZE);
+#endif
+}
+
 /* A pointer in two ints, as makecontext() wants it. */
 static void begin(struct race *x, struct race_task *t,
 		  void (*fn)(unsigned int hi, unsigned int lo))
 {
 	uintptr_t p = (uintptr_t)x;
 
+	forget_frames(t);
 	getcontext(&t->context);
 	t->context.uc_stack.ss_sp = t->stack;
 	t->context.uc_stack.ss_size = STACK_SIZE;
