@@ -83,6 +83,9 @@ static void reader_start(struct session *s, struct worker *w)
 {
 	struct reader *r = &s->readers[w->x->id];
 
+	/* Who begins after readers_stop() would read for ever. */
+	if (atomic_load(&s->state) != SESSION_LIVE)
+		return;
 	/* One that is leaving starts again at a later look. */
 	if (r->state != READER_OFF || nr_on(s) >= READERS_MAX)
 		return;
@@ -104,22 +107,25 @@ static void reader_stop(struct reader *r)
 	worker_unpoll_uffd(r);
 }
 
-/* A thread was seen on @near's CPU. True: that has changed something. */
-static bool seen_on(struct session *s, struct worker *near)
+bool readers_seen(struct session *s, const struct worker *near)
 {
 	struct reader *at = &s->readers[near->x->id];
-	bool changed = at->state == READER_OFF;
+	bool changed = false;
 
-	reader_start(s, near);
-	if (at->state != READER_ON)
-		return changed;
 	at->unseen = 0;
 	for (unsigned int i = 0; i < s->d->nr_workers; i++) {
 		struct reader *r = &s->readers[i];
 
 		if (r == at || r->state != READER_ON || ++r->unseen < UNSEEN_MAX)
 			continue;
+		/* Somebody must read, and @near's may still be leaving. */
+		if (nr_on(s) == 1)
+			break;
 		reader_stop(r);
+		changed = true;
+	}
+	if (at->state == READER_OFF && nr_on(s) < READERS_MAX) {
+		reader_start(s, s->d->workers[near->x->id]);
 		changed = true;
 	}
 	return changed;
@@ -178,8 +184,8 @@ void reader_served(struct reader *r, unsigned int n, uint32_t tid)
 	r->served = 0;
 	near = worker_near(s->d, tid);
 	lock_take(&s->lock);
-	if (near && atomic_load(&s->state) == SESSION_LIVE)
-		changed = seen_on(s, near);
+	if (near)
+		changed = readers_seen(s, near);
 	lock_release(&s->lock);
 	if (changed)
 		r->look_at = LOOK_MIN;

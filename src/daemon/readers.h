@@ -55,6 +55,12 @@ void readers_stop(struct session *s);
 unsigned int readers_cpus(const struct session *s, unsigned int cpus[READERS_MAX]);
 /* Is one worker all that reads it, or has yet to serve what it read? The same lock. */
 bool readers_single(const struct session *s);
+/*
+ * A thread was seen on @near's CPU: its worker begins to read, if there is room, and
+ * those leave on whose CPU none was for some looks. True: that has changed something.
+ * The same lock.
+ */
+bool readers_seen(struct session *s, const struct worker *near);
 /* On the reader's worker: @n messages were served; @tid of the last, 0: no fault. */
 void reader_served(struct reader *r, unsigned int n, uint32_t tid);
 /* On the reader's worker: it polls no more. */
