@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/hold.h"
 #include "daemon/folio.h"
+#include "daemon/hold.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 

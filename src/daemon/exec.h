@@ -46,7 +46,7 @@ struct exec {
 		uint64_t addr;
 	} later[16];
 	unsigned int nr_later;
-	bool draining;			/* in worker_drain() */
+	bool draining;			/* a worker reads messages */
 	struct wake_batch batch;
 	struct storm storm;		/* workers */
 	struct around *around;		/* around.c; NULL: without fault-around */
@@ -80,7 +80,7 @@ struct task {
 	bool locked_range;		/* TASK_RANGE: and was taken */
 	bool waited;			/* has been parked */
 	bool inval_held;		/* TASK_FAULT: to be released at the end */
-	int8_t folio;			/* install.c: of the window, -1: not looked up */
+	int8_t folio;			/* enum window_folio, -1: not looked up */
 	bool pmd_waited_pte;		/* a 2M fault: has waited for a 4K entry */
 	uint64_t parked_ns;		/* first PARK of this stall, 0: none */
 	uint64_t stranded_ns;		/* when its sleep was; of a waiter that is */
