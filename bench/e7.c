@@ -202,24 +202,5 @@ static void show(json_t *report, bool live, bool sim)
 
 int e7_run(const struct bench_opts *opts, json_t *report)
 {
-	bool live = name_listed(opts->only, "live"), sim = name_listed(opts->only, "sim");
-	json_t *cells = json_array();
-	int ret = BENCH_OK;
-
-	json_object_set_new(report, "cells", cells);
-	if (live)
-		ret = live_cells(opts, cells, WINDOWS, live_body);
-	if (ret == BENCH_CANNOT && sim) {
-		puts("Simulated only.");
-		live = false;
-		ret = BENCH_OK;
-	}
-	if (!ret && sim && sim_body(opts, cells))
-		ret = BENCH_FAIL;
-	if (ret)
-		return ret;
-	show(report, live, sim);
-	results_print(report, stdout);
-	results_print_answer(report, stdout);
-	return BENCH_OK;
+	return live_and_sim(opts, report, WINDOWS, live_body, sim_body, show);
 }

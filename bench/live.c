@@ -502,3 +502,30 @@ int live_kick(const struct live *l, struct live_variant *variants, unsigned int 
 	}
 	return 0;
 }
+
+int live_and_sim(const struct bench_opts *opts, json_t *report, uint32_t windows,
+		 int (*body)(struct live *l, json_t *cells),
+		 int (*sim_body)(const struct bench_opts *opts, json_t *cells),
+		 void (*show)(json_t *report, bool live, bool sim))
+{
+	bool live = name_listed(opts->only, "live"), sim = name_listed(opts->only, "sim");
+	json_t *cells = json_array();
+	int ret = BENCH_OK;
+
+	json_object_set_new(report, "cells", cells);
+	if (live)
+		ret = live_cells(opts, cells, windows, body);
+	if (ret == BENCH_CANNOT && sim) {
+		puts("Simulated only.");
+		live = false;
+		ret = BENCH_OK;
+	}
+	if (!ret && sim && sim_body(opts, cells))
+		ret = BENCH_FAIL;
+	if (ret)
+		return ret;
+	show(report, live, sim);
+	results_print(report, stdout);
+	results_print_answer(report, stdout);
+	return BENCH_OK;
+}

@@ -86,6 +86,14 @@ int live_experiment(const struct bench_opts *opts, json_t *report, uint32_t wind
 		    int (*body)(struct live *l, json_t *cells),
 		    void (*show)(json_t *report));
 /*
+ * The same of an experiment with a simulated part, which runs alone where the live one
+ * cannot; --only live or sim runs one. @show is told which of them are in the cells.
+ */
+int live_and_sim(const struct bench_opts *opts, json_t *report, uint32_t windows,
+		 int (*body)(struct live *l, json_t *cells),
+		 int (*sim_body)(const struct bench_opts *opts, json_t *cells),
+		 void (*show)(json_t *report, bool live, bool sim));
+/*
  * Makes each variant whose protocol may lose a wakeup wake such sleepers. -ENOTSUP
  * with a sentence on stderr if this udaxd cannot.
  */
