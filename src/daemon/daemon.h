@@ -89,6 +89,7 @@ struct file {
 	uint64_t session;		/* daemon lock: id of the last to map it */
 	struct backing back;
 	uint64_t linger_until;		/* CLOCK_MONOTONIC, ns; daemon lock */
+	uint64_t room_until;		/* the same; 0: nobody wants its memory */
 	struct pool_job close;
 	struct media *media;
 	bool exact;			/* served as --track exact has it; constant */
@@ -188,7 +189,7 @@ struct session {
 	unsigned int nr_regions, max_regions;
 	struct file *opened;		/* home worker: a reference from OPEN to MAP */
 	struct list_head fs_files;	/* home worker: whose file system it is; fs.c */
-	struct file **kept;		/* home worker: references, see file_keep() */
+	struct file **kept;		/* references, see file_keep(); session lock */
 	unsigned int nr_kept;
 	struct zapper zapper;
 	bool image;			/* has or had a region of an image file */

@@ -32,6 +32,8 @@
 #define LINGER_MAX 8
 /* So much of a table, in bytes, is cleared sooner than mapped anew. */
 #define TABLE_CLEAR (64u << 10)
+/* Long enough for a thread of ours to get a CPU again. */
+#define ROOM_NS 1000000000ull
 
 void backing_close(struct backing *b)
 {
@@ -185,17 +187,6 @@ bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b)
 	return false;
 }
 
-bool linger_make_room(struct udaxd *d)
-{
-	bool closing;
-
-	linger_end(d, 0);
-	lock_take(&d->lock);
-	closing = d->nr_closing;
-	lock_release(&d->lock);
-	return closing;
-}
-
 void linger_end(struct udaxd *d, uint64_t session)
 {
 	struct file *f, *next;
@@ -209,28 +200,45 @@ void linger_end(struct udaxd *d, uint64_t session)
 
 /* ---------------------------------------------- kept, with exact tracking */
 
-void file_keep(struct session *s, struct file *f)
+static bool nameless(const struct file *f)
 {
-	struct file **kept;
-	unsigned int n = 0;
 	struct stat st;
-	bool there = false;
 
-	/* Without a name nobody could map it again, and its space would leak. */
+	return !fstat(f->media->fd, &st) && !st.st_nlink;
+}
+
+/*
+ * Without a name nobody could map it again, and its space would leak. References to
+ * such, but for @but, up to @max: the caller's now. Session lock held.
+ */
+static unsigned int take_nameless(struct session *s, const struct file *but,
+				  struct file **out, unsigned int max)
+{
+	unsigned int taken = 0, n = 0;
+
 	for (unsigned int i = 0; i < s->nr_kept; i++) {
-		struct file *old = s->kept[i];
+		struct file *f = s->kept[i];
 
-		if (old != f && !fstat(old->media->fd, &st) && !st.st_nlink) {
-			file_put(s->d, old);
-			continue;
-		}
-		there |= old == f;
-		s->kept[n++] = old;
+		if (taken < max && f != but && nameless(f))
+			out[taken++] = f;
+		else
+			s->kept[n++] = f;
 	}
 	s->nr_kept = n;
-	if (there || fstat(f->media->fd, &st) || !st.st_nlink)
+	return taken;
+}
+
+/* Session lock held. */
+static void keep(struct session *s, struct file *f)
+{
+	struct file **kept;
+
+	for (unsigned int i = 0; i < s->nr_kept; i++)
+		if (s->kept[i] == f)
+			return;
+	if (nameless(f))
 		return;
-	kept = realloc(s->kept, (n + 1) * sizeof(*kept));
+	kept = realloc(s->kept, (s->nr_kept + 1) * sizeof(*kept));
 	if (!kept)
 		return;
 	file_ref(f);
@@ -238,11 +246,88 @@ void file_keep(struct session *s, struct file *f)
 	s->kept[s->nr_kept++] = f;
 }
 
+void file_keep(struct session *s, struct file *f)
+{
+	struct file *gone[LINGER_MAX];
+	unsigned int n;
+
+	lock_take(&s->lock);
+	n = take_nameless(s, f, gone, LINGER_MAX);
+	keep(s, f);
+	lock_release(&s->lock);
+	while (n)
+		file_put(s->d, gone[--n]);
+}
+
 void file_keep_none(struct session *s)
 {
-	for (unsigned int i = 0; i < s->nr_kept; i++)
-		file_put(s->d, s->kept[i]);
-	free(s->kept);
+	struct file **kept;
+	unsigned int n;
+
+	lock_take(&s->lock);
+	kept = s->kept;
+	n = s->nr_kept;
 	s->kept = NULL;
 	s->nr_kept = 0;
+	lock_release(&s->lock);
+	for (unsigned int i = 0; i < n; i++)
+		file_put(s->d, kept[i]);
+	free(kept);
+}
+
+/* ----------------------------------------------------------- memory is short */
+
+/*
+ * Nobody maps @f nor finds it by name, but a fault of it is still in service, or its
+ * last write-back: the thread is awake, and may be here sooner than who woke it gets
+ * to run. What lasts for good would keep us here: it has ROOM_NS. Daemon lock held.
+ */
+static bool leaves_room(struct file *f, uint64_t now)
+{
+	bool mapped;
+
+	lock_take(&f->lock);
+	mapped = f->nr_regions;
+	lock_release(&f->lock);
+	if (mapped || !nameless(f))
+		return false;
+	if (!f->room_until)
+		f->room_until = now + ROOM_NS;
+	return now < f->room_until;
+}
+
+/* What sessions keep without a name, so many at once. */
+static unsigned int put_nameless(struct udaxd *d)
+{
+	struct file *gone[LINGER_MAX];
+	unsigned int n = 0, i;
+	struct session *s;
+
+	lock_take(&d->lock);
+	list_for_each(s, &d->sessions, link) {
+		lock_take(&s->lock);
+		n += take_nameless(s, NULL, gone + n, LINGER_MAX - n);
+		lock_release(&s->lock);
+	}
+	lock_release(&d->lock);
+	for (i = 0; i < n; i++)
+		file_put(d, gone[i]);
+	return n;
+}
+
+bool linger_make_room(struct udaxd *d)
+{
+	uint64_t now = now_ns();
+	struct file *f;
+	bool room;
+
+	linger_end(d, 0);
+	while (put_nameless(d) == LINGER_MAX)
+		;
+	lock_take(&d->lock);
+	room = d->nr_closing;
+	list_for_each(f, &d->files, link)
+		room |= leaves_room(f, now);
+	lock_release(&d->lock);
+	return room;
 }

@@ -257,11 +257,14 @@ bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b)
 void linger_end(struct udaxd *d, uint64_t session);
 /*
  * Entries belong to the inode: a session keeps what it mapped, as long as the
- * file has a name. Home worker.
+ * file has a name. Both take the session lock.
  */
 void file_keep(struct session *s, struct file *f);
 void file_keep_none(struct session *s);
-/* Memory is short: none lingers any more. True: some are yet to be closed. */
+/*
+ * Memory is short: none lingers any more, and none is kept without a name. True:
+ * some are yet to be closed, or to be left by their last fault. No lock held.
+ */
 bool linger_make_room(struct udaxd *d);
 void backing_close(struct backing *b);
 
