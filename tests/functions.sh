@@ -218,8 +218,34 @@ same_output () {
 	fail "std$1 differs from a native run's"
 }
 
-# wait_for CMD...: until it succeeds; CMD must look at an event that is sure to
-# come, the bound of a minute is only there to end a test that failed.
+# told FD LINE: the next line that a program writes to that end of a fifo.
+told () {
+	read -r line <&"$1" || fail "it ended, and never said: $2"
+	test "$line" = "$2" || fail "it said $line, not $2"
+}
+
+# wait_line FILE REGEX [GREP-OPTION]: until a line of the file, which is being
+# written, matches. tail waits for events of the file; the bound of two minutes is
+# only there to end a test that failed.
+wait_line () {
+	timeout 120 tail -n +1 -F "$1" 2>/dev/null | grep -q -m 1 ${3:+"$3"} -e "$2" ||
+		fail "$1 never said: $2"
+}
+
+# wait_end PID: until the process has ended, be it waited for or not; as above.
+wait_end () {
+	"$python" - "$1" <<-'EOF' || fail "process $1 does not end"
+	import os, select, sys
+	try:
+	    fd = os.pidfd_open(int(sys.argv[1]))
+	except ProcessLookupError:
+	    sys.exit(0)
+	sys.exit(not select.select([fd], [], [], 120)[0])
+	EOF
+}
+
+# wait_for CMD...: until it succeeds, where what CMD looks at has no event. It must
+# be sure to come; the bound of a minute is only there to end a test that failed.
 wait_for () {
 	tries=600
 	until "$@"; do

@@ -85,7 +85,7 @@ exhaustive buggy 'x["lost"] > 0 and x["first"].startswith("buggy:")'
 # It takes the signal from before the first line of progress on.
 "$top_builddir/udax" check --exhaustive 8 --json >"$scratch/x" 2>"$scratch/begun" &
 pid=$!
-wait_for test -s "$scratch/begun"
+wait_line "$scratch/begun" .
 kill -INT $pid
 wait $pid
 expect_status $? 130 "interrupted"

@@ -84,7 +84,7 @@ def answer(request):
     assert request["method"] == "get_summary", request
     assert request["params"] == {"token": hello_token, "wait": True}, request
     if fake.get("mute"):
-        put("asked", "")
+        put("asked", "yes\n")
         return None
     return {"known": True, "pids": pids(), "summary": {
         "faults": {"total": 3, "pte": 2, "pmd": 1, "read": 1, "write": 2},

@@ -20,4 +20,4 @@ wait $pid
 wait_for rmdir "$scratch/run" 2>/dev/null
 # The program was on no image: it goes on.
 echo word >"$scratch/go"
-wait_for test -s "$scratch/got"
+wait_line "$scratch/got" word -x

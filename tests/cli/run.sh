@@ -38,21 +38,14 @@ nothing_left () {
 		fail "the daemon was left behind"
 }
 
-# A background process is given a minute: a test that fails must end too.
+# A background process is given a while: a test that fails must end too.
 pid=
 stop_pid () {
 	test -z "$pid" || kill -9 "$pid" 2>/dev/null
 }
 cleanup_fn stop_pid
-is_over () {
-	case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
-	Z|'')
-		return 0;;
-	esac
-	return 1
-}
 ends_with () {
-	wait_for is_over
+	wait_end "$pid"
 	wait "$pid"
 	expect_status $? "$1" "$(cat "$scratch/err")"
 	pid=
@@ -177,7 +170,7 @@ mkfifo "$scratch/go"
 	read -r up <$FAKE_DIR/hidden; exit 8' \
 	2>"$scratch/err" </dev/null &
 pid=$!
-wait_for grep -q 'left processes behind' "$scratch/err"
+wait_line "$scratch/err" 'left processes behind'
 echo >"$scratch/go"
 ends_with 8
 test -e "$scratch/straggled" || fail "nobody waited for it"
@@ -231,9 +224,9 @@ nothing_left
 what '{"mute": true}'
 "$bin/udax" run --pmem "$p" -- sh -c 'exit 5' 2>"$scratch/err" </dev/null &
 pid=$!
-wait_for test -e "$scratch/asked"
+wait_line "$scratch/asked" yes
 kill -TERM $pid
-wait_for grep -q 'no summary' "$scratch/err"
+wait_line "$scratch/err" 'no summary'
 kill -TERM $pid
 ends_with 5
 
@@ -247,8 +240,5 @@ daemon=$(cat "$scratch/pid")
 kill -9 $pid
 wait $pid
 pid=
-daemon_gone () {
-	! kill -0 "$daemon" 2>/dev/null
-}
-wait_for daemon_gone
+wait_end "$daemon"
 echo >"$scratch/never"

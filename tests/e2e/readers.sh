@@ -4,33 +4,29 @@
 # fault: they follow a thread that moves, and there is one for each of two.
 
 . "${top_srcdir:-.}/tests/functions.sh"
+. "${top_srcdir:-.}/tests/daemon.sh"
 requires_uffd
 cpus=$("$python" -c 'import os; print(*sorted(os.sched_getaffinity(0))[:2])')
 # shellcheck disable=SC2086 # words
 set -- $cpus
 test $# = 2 || skip "needs two CPUs"
-mkdir "$scratch/p"
 mkfifo "$scratch/in"
-daemon=
 program=
-end_both () {
+end_program () {
 	test -z "$program" || kill -9 "$program" 2>/dev/null
-	test -z "$daemon" || kill -9 "$daemon" 2>/dev/null
 }
-cleanup_fn end_both
-"$top_builddir/udaxd" --socket "$scratch/sock" --pmem "$scratch/p" &
-daemon=$!
-wait_for test -S "$scratch/sock"
+cleanup_fn end_program
+daemon_start
 
-"$top_builddir/udax" run --daemon "$scratch/sock" --pmem "$scratch/p" -q -- \
-	"$python" "$top_srcdir/tests/e2e/readers.py" "$scratch/p/f" \
+"$top_builddir/udax" run --daemon "$socket" --pmem "$pmem" -q -- \
+	"$python" "$top_srcdir/tests/e2e/readers.py" "$pmem/f" \
 	<"$scratch/in" &
 program=$!
 exec 3>"$scratch/in"
 
 # read_by CPUS: they are the readers, no more and no less.
 read_by () {
-	udax list -S --socket "$scratch/sock" >"$scratch/list" || return 1
+	udax list -S --socket "$socket" >"$scratch/list" || return 1
 	test "$("$python" -c 'import json, sys
 print(*sorted(json.load(open(sys.argv[1]))["sessions"][0]["readers"]))' \
 		"$scratch/list" 2>/dev/null)" = "$1"
@@ -44,7 +40,4 @@ echo >&3
 wait "$program"
 expect_status $? 0 "the program"
 program=
-udax shutdown --socket "$scratch/sock" || fail "udax shutdown"
-wait "$daemon"
-expect_status $? 0 "udaxd"
-daemon=
+daemon_stop

@@ -6,7 +6,7 @@
 # way the program ends, and a tmpfs is never full of what was unlinked.
 
 . "${top_srcdir:-.}/tests/functions.sh"
-. "${top_srcdir:-.}/tests/stress/daemon.sh"
+. "${top_srcdir:-.}/tests/daemon.sh"
 test -x "$python" || skip "$python is not installed"
 requires_uffd
 mapper=$top_builddir/mapper
@@ -40,32 +40,29 @@ lingers () {
 counts () {
 	rm -f "$pmem/f"
 	# shellcheck disable=SC2086
-	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" size 6m \
+	daemon_run -- "$mapper" "$pmem/f" size 6m \
 		map 0 6m rw fill 0 5m 1 unmap $1 \
 		map 0 6m rw check 0 5m 1 put 5m 7 unmap $1 \
 		map 0 1m r check 0 1m 1 unmap $1 \
 		map 0 6m rw check 0 5m 1 zero 5200k 8k unmap \
-		<"$scratch/in" >"$scratch/out" || fail "mapper: $(cat "$scratch/out")"
+		<"$scratch/in" >"$scratch/out" || fail "mapper"
 	for name in faults.total faults.pte faults.pmd mappings \
 		fallback.conflict fallback.eof; do
 		echo "$name $(summary $name)"
 	done
 }
 
-pmem=$scratch/pmem	# udax_run sets it
+pmem=$scratch/p		# udax_run sets it
 daemon_start
-mkfifo "$scratch/in"
-exec 3<>"$scratch/in"
+daemon_warm
+mkfifo "$scratch/in" "$scratch/out"
+exec 3<>"$scratch/in" 4<>"$scratch/out"
 counts '' >"$scratch/fast"
-rm "$scratch/out"
 grep -q 'pmd 0' "$scratch/fast" && fail "no 2M fault: $(cat "$scratch/fast")"
-pauses () {
-	test -e "$scratch/out" && test "$(grep -c pause "$scratch/out")" = "$1"
-}
 counts 'wait pause' >"$scratch/slow" &
 slow=$!
 for n in 1 2 3; do
-	wait_for pauses $n
+	told 4 pause
 	wait_for lingers 0
 	echo go >&3
 done
@@ -76,37 +73,36 @@ daemon_idle
 
 # Killed with files that linger, and with a mapping.
 for n in 1 2 3 4 5; do
-	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" size 6m \
+	daemon_run -- "$mapper" "$pmem/f" size 6m \
 		map 0 6m rw fill 0 6m $n unmap map 0 6m rw put 0 1 unmap kill 9 \
 		</dev/null
 	expect_status $? 137
-	udax_run "$pmem" --daemon "$socket" -- "$mapper" "$pmem/f" \
+	daemon_run -- "$mapper" "$pmem/f" \
 		map 0 6m rw put 8 1 kill 9 </dev/null
 	expect_status $? 137
 	daemon_idle
 	lingers 0 || fail "a run is over, and a file of it lingers"
 done
 
-daemon_stop
+daemon_stop_quiet
 
 # An image does not linger: it is written back when munmap() returns, and the next
 # mapping is loaded from what the file holds then.
 if test "$(stat -f -c %T "${UDAX_TEST_DISK:-/var/tmp}")" != tmpfs; then
 	image_scratch
-	rm -f "$scratch/out"
 	udax_run "$disk" -- "$mapper" "$disk/f" size 6m map 0 6m rw \
 		fill 0 6m 1 unmap wait pause map 0 6m rw check 0 3m 1 \
 		check 3m 3m 2 put 0 9 unmap wait pause <"$scratch/in" >"$scratch/out" &
 	run=$!
-	wait_for pauses 1
+	told 4 pause
 	"$mapper" "$disk/f" map 0 6m rw check 0 6m 1 fill 3m 3m 2 ||
 		fail "an image was not written back by munmap()"
 	echo go >&3
-	wait_for pauses 2
+	told 4 pause
 	test "$("$mapper" "$disk/f" map 0 6m r get 0)" = 9 ||
 		fail "nor by the second munmap()"
 	echo go >&3
-	wait $run || fail "an image that was mapped again: $(cat "$scratch/out")"
+	wait $run || fail "an image that was mapped again"
 fi
 
 # One file after the other in a tmpfs that has room for one.

@@ -4,31 +4,18 @@
 # 2M faults meet locked page entries, and a udaxd to look at while it hangs.
 
 racer=$top_builddir/tests/regress/racer
-mkdir "$scratch/p"
+. "$top_srcdir/tests/daemon.sh"
 mkfifo "$scratch/map" "$scratch/touch"
 program=
-daemon=
-
-end_both () {
+end_program () {
 	test -z "$program" || kill -9 "$program" 2>/dev/null
-	test -z "$daemon" || kill -9 "$daemon" 2>/dev/null
 }
-cleanup_fn end_both
+cleanup_fn end_program
 
 # serve PROTOCOL ACTION: a udaxd; ACTION is its --on-lost-wakeup.
 serve () {
-	"$top_builddir/udaxd" --socket "$scratch/sock" --pmem "$scratch/p" \
-		--protocol "$1" --on-lost-wakeup "$2" \
-		--hold alloc=50ms,read=50ms &
-	daemon=$!
-	wait_for test -S "$scratch/sock"
-}
-
-served () {
-	udax shutdown --socket "$scratch/sock" || fail "udax shutdown"
-	wait "$daemon"
-	expect_status $? 0 "udaxd"
-	daemon=
+	daemon_start --protocol "$1" --on-lost-wakeup "$2" \
+		--hold alloc=50ms,read=50ms
 }
 
 # race OPTION...: 16 rounds of $mode, beside two threads that wait for `go map` and
@@ -36,28 +23,18 @@ served () {
 mode=page
 race () {
 	# shellcheck disable=SC2016 # the inner shell's
-	udax_run "$scratch/p" --daemon "$scratch/sock" "$@" -- sh -c \
+	daemon_run "$@" -- sh -c \
 		'echo $$ >"$1/pid"; exec "$2" "$1/p/f" 16 "$3" <>"$1/map" 3<>"$1/touch"' \
 		sh "$scratch" "$racer" "$mode" >"$scratch/out"
 }
 
-# counter NAME: of all that the daemon has counted, while it runs.
-counter () {
-	udax status --socket "$scratch/sock" >"$scratch/status" || fail "udax status"
-	field "$scratch/status" "counters.$1"
-}
-
-counts () {
-	test "$(counter "$1")" -ge "$2"
-}
-
-# hang OPTION...: in the background, until somebody is stranded. udaxd decides that
-# from its tables, at the moment when it happens.
+# hang OPTION...: in the background, until somebody is stranded, for the first time
+# on this udaxd. It decides that from its tables, at the moment when it happens.
 # shellcheck disable=SC2120
 hang () {
 	race "$@" &
 	run=$!
-	wait_for counts lost_wakeups 1
+	wait_line "$daemon_err" 'lost wakeup'
 	program=$(cat "$scratch/pid")
 	! said "done" || fail "it has ended all the same"
 }
@@ -69,12 +46,12 @@ lost_under () {
 		hang
 		end_hang
 		expect lost_wakeups -gt 0
-		served
+		daemon_stop
 		serve "$proto" kick
 		race || fail "$proto, kicked"
 		said "done" || fail "$proto, kicked: $(cat "$scratch/out")"
 		expect lost_wakeups -gt 0
-		served
+		daemon_stop
 	done
 }
 
@@ -85,7 +62,7 @@ safe_under () {
 		race || fail "$proto"
 		said "done" || fail "$proto: $(cat "$scratch/out")"
 		expect lost_wakeups -eq 0
-		served
+		daemon_stop
 	done
 }
 

@@ -11,43 +11,47 @@ requires_uffd
 serve buggy report
 hang
 go map
-wait_for said mapped
+wait_line "$scratch/out" mapped -x
 go touch
-wait_for said touched
+wait_line "$scratch/out" touched -x
 end_hang
 test -z "$(summary mmap_lock)" || fail "mmap_lock: $(summary mmap_lock)"
+daemon_stop
+
+# counts COUNTER N: of the lock.
+counts () {
+	test "$(daemon_status "counters.mmap_lock.$1")" -ge "$2"
+}
 
 # one_more KIND LINE: after it one more of that kind waits for the lock.
 one_more () {
-	before=$(counter "mmap_lock.waits.$1")
+	before=$(daemon_status "counters.mmap_lock.waits.$1")
 	go "$2"
-	wait_for counts "mmap_lock.waits.$1" $((before + 1))
+	wait_for counts "waits.$1" $((before + 1))
 }
 
+serve buggy report
 hang --mmap-lock kernel
 one_more write map
 one_more read touch
 # The fault came after the writer. Neither has gone on.
 ! said mapped && ! said touched || fail "$(cat "$scratch/out")"
-counts mmap_lock.max_queue 2 || fail "max_queue: $(counter mmap_lock)"
+counts max_queue 2 || fail "max_queue: $(daemon_status counters.mmap_lock)"
 kill -TERM "$program" || fail "SIGTERM"
 wait "$run"
 expect_status $? 143 "a thread that sleeps in its fault takes the signal"
 program=
 expect mmap_lock.waits.write -ge 1
-served
+daemon_stop
 
 # A dead daemon ends it, and the program goes on natively.
 serve buggy report
 hang --mmap-lock kernel
 one_more write map
-kill -9 "$daemon"
-wait "$daemon" 2>/dev/null
-daemon=
+daemon_kill
 wait "$run"
 expect_status $? 0 "without its daemon"
 said mapped && said "done" || fail "without its daemon: $(cat "$scratch/out")"
-rm -f "$scratch/sock" "$scratch/sock.ctl"
 
 # A kick gets through.
 serve buggy kick
@@ -55,4 +59,4 @@ race --mmap-lock kernel || fail "kicked"
 said "done" || fail "kicked: $(cat "$scratch/out")"
 expect lost_wakeups -gt 0
 expect mmap_lock.writes -gt 0
-served
+daemon_stop

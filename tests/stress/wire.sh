@@ -4,13 +4,14 @@
 # program with an oracle runs on the same daemon meanwhile.
 # UDAX_WIRE_SECONDS (10) of noise, from UDAX_WIRE_SEED.
 . "${top_srcdir:-.}/tests/functions.sh"
-. "${top_srcdir:-.}/tests/stress/daemon.sh"
+. "${top_srcdir:-.}/tests/daemon.sh"
 requires_uffd
 test "$(id -u)" = 0 || skip "makes userfaultfds without the daemon's help: needs root"
 seconds=${UDAX_WIRE_SECONDS:-10}
 daemon_start
+daemon_warm
 
-udax_run "$pmem" --daemon "$socket" -- "$top_builddir/stress" \
+daemon_run -- "$top_builddir/stress" \
 	--file "$pmem/stress" --seconds "$seconds" --processes 2 --threads 2 \
 	</dev/null >"$scratch/stress.out" 2>&1 &
 beside=$!
@@ -25,8 +26,4 @@ expect_status $is 0 "the program beside it"
 expect_faults
 rm -f "$pmem/wire"
 daemon_idle
-udax shutdown --socket "$socket" || fail "udax shutdown"
-wait "$daemon"
-is=$?
-daemon=
-expect_status $is 0 "udaxd"
+daemon_stop
