@@ -8,7 +8,7 @@
 
 #include "cli/check.h"
 #include "cli/cli.h"
-#include "cli/replay.h"
+#include "cli/scenario.h"
 #include "mm/race.h"
 
 #define MAX_FAULTS	3
@@ -95,21 +95,6 @@ static void print_set(struct outcomes *set, const struct race_totals *t,
 }
 
 /* ---------------------------------------------------------------- compare */
-
-static int load_outcomes(const char *path, struct outcomes *set)
-{
-	struct script_error err;
-	char *text;
-	size_t len;
-	int rc;
-
-	text = read_file(path, &len);
-	if (!text)
-		return EXIT_USAGE;
-	rc = outcomes_parse(set, text, len, &err);
-	free(text);
-	return rc ? complain_script(path, &err, rc) : 0;
-}
 
 /* What of @recorded @allowed has not. */
 static int find_missing(const struct outcomes *recorded,

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/replay.h"
 #include "cli/replay_live.h"
+#include "cli/scenario.h"
 #include "lib/parse.h"
 #include "mm/replay_model.h"
 
@@ -42,86 +42,6 @@ static void help(void)
 	      "  -h, --help        print this\n\n"
 	      "Exit status: 0, 2 for an error in a script or on the command line, 77 this\n"
 	      "machine cannot serve faults, 125 udax failed.\n", stdout);
-}
-
-char *read_file(const char *path, size_t *len)
-{
-	FILE *in = fopen(path, "r");
-	char *text = NULL;
-	ssize_t n;
-	size_t room = 0;
-
-	if (!in) {
-		complain("%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	/* No file of text holds a zero byte; one that does is refused later. */
-	errno = 0;
-	n = getdelim(&text, &room, '\0', in);
-	if (n < 0 && !feof(in)) {
-		complain("%s: %s", path, strerror(errno));
-		free(text);
-		text = NULL;
-	}
-	fclose(in);
-	*len = n < 0 ? 0 : n;
-	return text;
-}
-
-int complain_script(const char *path, const struct script_error *err,
-			   int rc)
-{
-	if (rc == -ENOMEM) {
-		complain("%s: out of memory", path);
-		return EXIT_UDAX;
-	}
-	if (err->line)
-		complain("%s:%u: %s", path, err->line, err->msg);
-	else
-		complain("%s: %s", path, err->msg);
-	return EXIT_USAGE;
-}
-
-int load_script(const char *path, struct script *s)
-{
-	struct script_error err;
-	char *text;
-	size_t len;
-	int rc;
-
-	text = read_file(path, &len);
-	if (!text)
-		return EXIT_USAGE;
-	rc = script_parse(s, text, len, &err);
-	free(text);
-	return rc ? complain_script(path, &err, rc) : 0;
-}
-
-int load_extents(const char *path, struct extlog *e)
-{
-	struct script_error err;
-	char *text;
-	size_t len;
-	int rc;
-
-	text = read_file(path, &len);
-	if (!text)
-		return EXIT_USAGE;
-	rc = extlog_parse(e, text, len, &err);
-	free(text);
-	return rc ? complain_script(path, &err, rc) : 0;
-}
-
-char *scenario_name(const char *path)
-{
-	const char *name = strrchr(path, '/');
-	size_t len;
-
-	name = name ? name + 1 : path;
-	len = strlen(name);
-	if (len > 7 && !strcmp(name + len - 7, ".script"))
-		len -= 7;
-	return strndup(name, len);
 }
 
 static int replay_one(const struct options *o, const struct extlog *extents,
