@@ -21,7 +21,7 @@
 /* The child's regions are the parent's; shared page tables are not copied. */
 static int clone_regions(struct session *child, struct session *parent)
 {
-	struct region **all;
+	struct region **all, *left_out = NULL;
 	unsigned int nr = 0;
 	int err = 0;
 
@@ -46,8 +46,12 @@ static int clone_regions(struct session *child, struct session *parent)
 			shadow_forked(r, p);
 		}
 		err = r ? region_insert(child, r) : -ENOMEM;
+		if (err)
+			left_out = r;
 	}
 	lock_release(&child->lock);
+	if (left_out)
+		region_put(left_out);
 	for (unsigned int i = 0; i < nr; i++)
 		region_put(all[i]);
 	free(all);
@@ -57,22 +61,27 @@ static int clone_regions(struct session *child, struct session *parent)
 void session_forked(struct exec *x, struct session *parent, int uffd)
 {
 	struct session *s = session_new(parent->d, parent->group->token, 0);
+	struct region_ref removed = { 0 };
 
-	if (!s || clone_regions(s, parent)) {
-		/* Closed, the child goes on without us, with the right data. */
-		logmsg("no memory for a forked child of pid %d",
-		       (int)parent->pid);
-		if (s)
-			session_put(s);
+	if (!s) {
 		close(uffd);
-		return;
+		goto no_memory;
 	}
+	/* Its regions are found by way of their files as soon as they are made. */
 	s->uffd = uffd;
 	s->features = parent->features;
 	s->parent = parent->id;
 	s->image = parent->image;
 	s->mmap_lock.on = parent->mmap_lock.on;
 	memcpy(s->comm, parent->comm, sizeof(s->comm));
+	if (clone_regions(s, parent)) {
+		lock_take(&s->lock);
+		region_remove(s, 0, UINT64_MAX, &removed);
+		lock_release(&s->lock);
+		region_ref_put(&removed);
+		session_put(s);
+		goto no_memory;
+	}
 	trace_session(s);
 	session_publish(s);
 	if (s->image)
@@ -80,6 +89,10 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	readers_start(s, x->id < s->d->nr_workers ? s->d->workers[x->id] : NULL);
 	worker_forked(s->d);
 	session_put(s);
+	return;
+no_memory:
+	/* With its userfaultfd closed the child goes on without us, and right. */
+	logmsg("no memory for a forked child of pid %d", (int)parent->pid);
 }
 
 /*

@@ -14,17 +14,20 @@ static struct guard fork_guard;	/* under the lock */
 static __thread bool holding __attribute__((tls_model("initial-exec")));
 
 /*
- * Write protection makes the kernel copy the page tables of shared mappings
- * (mm/memory.c, vma_needs_copy()); without it a child's pages fault again.
+ * Where stores are tracked, write protection makes the kernel copy the page tables
+ * of shared mappings (mm/memory.c, vma_needs_copy()); without it a child's pages
+ * fault again. They must: what a write-back protects while udaxd does not know the
+ * child yet, the child could store to with nobody told.
  */
 static void zap_inherited(void)
 {
+	bool exact = net_exact();
 	size_t i;
 
 	for (i = 0; i < ranges_nr(); i++) {
 		const struct range *r = ranges_get(i);
 
-		if (r->media == UDAX_MEDIA_DIRECT &&
+		if ((exact || r->media == UDAX_MEDIA_IMAGE) &&
 		    !(r->flags & (RANGE_PRIVATE | RANGE_RDONLY)))
 			sys_madvise(r->start, r->end - r->start, MADV_DONTNEED);
 	}
@@ -44,7 +47,7 @@ void fork_join(void)
 		else
 			i++;
 	}
-	if (net_exact() && net_alive())
+	if (net_alive())
 		zap_inherited();
 	if (net_forked(ranges_nr() != 0, &claimed) || claimed || !ranges_nr() ||
 	    net_ready())
