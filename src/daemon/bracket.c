@@ -268,7 +268,7 @@ static void end_mprotect(struct session *s, const struct udax_end *e,
 	}
 }
 
-/* A new registration for a range that moved, or grew; what it has is kept. */
+/* A new registration; what is mapped is kept. */
 static int reregister(struct session *s, struct region *r)
 {
 	unsigned int modes = UFFD_MISSING | UFFD_MINOR | (r->wp ? UFFD_WP : 0);
@@ -279,6 +279,27 @@ static int reregister(struct session *s, struct region *r)
 	else if (!err && r->wp)
 		uffd_writeprotect(s->uffd, r->start, r->end - r->start, true,
 				  false);
+	return err;
+}
+
+/*
+ * What moved, or grew, has lost its registration. The kernel first merges it with
+ * neighbours that it continues, so theirs has gone with it.
+ */
+static int reregister_all(struct session *s, uint64_t start, uint64_t end)
+{
+	unsigned int i = region_index(s, start);
+	int err = 0;
+
+	while (i && s->regions[i - 1]->end == start)
+		start = s->regions[--i]->start;
+	for (; i < s->nr_regions && s->regions[i]->start <= end && !err; i++) {
+		struct region *r = s->regions[i];
+
+		err = reregister(s, r);
+		if (r->end > end)
+			end = r->end;
+	}
 	return err;
 }
 
@@ -341,12 +362,11 @@ static int end_mremap(struct session *s, const struct udax_end *e,
 	for (unsigned int i = 0; i < old->nr && !err; i++) {
 		struct region *r = moved_region(old->r[i], e);
 
-		if (r) {
+		if (r)
 			err = region_insert(s, r);
-			if (!err)
-				err = reregister(s, r);
-		}
 	}
+	if (!err)
+		err = reregister_all(s, e->new_addr, e->new_addr + e->new_len);
 	return err;
 }
 
