@@ -159,12 +159,30 @@ static void drop_moved(void *arg, uint64_t from, uint64_t to)
 		zap_queue(m->to->session, from + m->delta, to + m->delta);
 }
 
+/* move_page_tables() makes a table for each that it finds, be it of a neighbour. */
+static void move_table(struct moving *m, uint64_t from, uint64_t to)
+{
+	uint64_t window = from & ~PMD_MASK;
+
+	if (pgtable_slot(&m->from->pt, from) != DAX_PT_NONE ||
+	    !sticks_out(m->from, window) ||
+	    !table_of_others(m->to->session, m->from, window))
+		return;
+	pgtable_set_table(&m->to->pt, from + m->delta);
+	pgtable_set_table(&m->to->pt, to - 1 + m->delta);
+}
+
 void shadow_moved(struct region *new, struct region *old, uint64_t from,
 		  uint64_t stop, uint64_t delta)
 {
 	struct moving m = { .to = new, .from = old, .delta = delta };
+	uint64_t first = (from & ~PMD_MASK) + DAX_PMD_SIZE;
+	uint64_t last = (stop - 1) & ~PMD_MASK;
 
 	new->anon = old->anon;
+	move_table(&m, from, first < stop ? first : stop);
+	if (last > from)
+		move_table(&m, last, stop);
 	pgtable_each(&old->pt, from, stop, drop_moved, &m);
 }
 
