@@ -158,6 +158,7 @@ struct udax_end {
 					 * MAP_PRIVATE|PROT_READ by the shim */
 #define UDAX_MAP_SYNC		0x4u
 #define UDAX_MAP_NOHUGE		0x8u	/* no 2M attempts (MADV_NOHUGEPAGE) */
+#define UDAX_MAP_HUGE		0x10u	/* MADV_HUGEPAGE: not one with neighbours */
 
 /*
  * MAP: the range is mapped; register and serve it. With the program's descriptor

@@ -211,12 +211,12 @@ static void end_madvise(struct session *s, const struct udax_end *e,
 
 	switch (e->advice) {
 	case MADV_NOHUGEPAGE:
-		replace_regions(s, start, end, UINT32_MAX, UDAX_MAP_NOHUGE, 0,
-				false, removed);
+		replace_regions(s, start, end, UINT32_MAX, UDAX_MAP_NOHUGE,
+				UDAX_MAP_HUGE, false, removed);
 		break;
 	case MADV_HUGEPAGE:
-		replace_regions(s, start, end, UINT32_MAX, 0, UDAX_MAP_NOHUGE,
-				false, removed);
+		replace_regions(s, start, end, UINT32_MAX, UDAX_MAP_HUGE,
+				UDAX_MAP_NOHUGE, false, removed);
 		break;
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:

@@ -27,6 +27,7 @@ enum vma_flags {
 	VMA_SYNC	= 0x8,
 	VMA_NOHUGE	= 0x10,
 	VMA_ANON	= 0x20,		/* has, or had, private copies */
+	VMA_HUGE	= 0x40,		/* MADV_HUGEPAGE: a VMA of its own, no more */
 };
 #define VMA_ACCESS	(VMA_READ | VMA_WRITE)
 
@@ -89,7 +90,7 @@ int mm_mmap(struct mm *mm, const struct vma *vma);
 int mm_munmap(struct mm *mm, uint64_t start, uint64_t len);
 /* @prot: VMA_READ, VMA_WRITE. -ENOMEM past a hole, after what lies before it. */
 int mm_mprotect(struct mm *mm, uint64_t start, uint64_t len, unsigned int prot);
-/* MADV_NOHUGEPAGE sets, MADV_HUGEPAGE clears; -ENOMEM if holes are inside. */
+/* MADV_NOHUGEPAGE or MADV_HUGEPAGE; -ENOMEM if holes are inside. */
 int mm_set_nohuge(struct mm *mm, uint64_t start, uint64_t len, bool nohuge);
 int mm_dontneed(struct mm *mm, uint64_t start, uint64_t len);
 int mm_mremap(struct mm *mm, uint64_t from, uint64_t len, uint64_t to);

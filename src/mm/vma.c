@@ -237,8 +237,9 @@ int mm_set_nohuge(struct mm *mm, uint64_t start, uint64_t len, bool nohuge)
 	covered = mm_for_each(mm, start, len, nothing, NULL);
 	if (covered == -EINVAL)
 		return covered;
-	rc = change_flags(mm, start, start + pages_up(len), VMA_NOHUGE,
-			  nohuge ? VMA_NOHUGE : 0, false);
+	rc = change_flags(mm, start, start + pages_up(len),
+			  VMA_NOHUGE | VMA_HUGE,
+			  nohuge ? VMA_NOHUGE : VMA_HUGE, false);
 	return rc ? rc : covered;
 }
 

@@ -98,6 +98,12 @@ static void test_vmas(void **state)
 	expect_vmas("0-8");
 	assert_int_equal(mm_set_nohuge(&mm, BASE, 8 * P, true), 0);
 	assert_true(mm.vmas[0].flags & VMA_NOHUGE);
+	assert_int_equal(mm_set_nohuge(&mm, BASE, 8 * P, false), 0);
+	expect_vmas("0-8");
+	map(BASE + P, P, 1, RW | VMA_SHARED);	/* nobody has advised it */
+	expect_vmas("0-1 1-2 2-8");
+	assert_int_equal(mm_set_nohuge(&mm, BASE + P, P, false), 0);
+	expect_vmas("0-8");
 	assert_int_equal(mm_munmap(&mm, BASE, 0), -EINVAL);
 	assert_int_equal(mm_munmap(&mm, BASE + 1, P), -EINVAL);
 }
