@@ -60,8 +60,9 @@ static void live_unmap(struct replay *r, struct replay_file *file,
 		.last = nr > REPLAY_LAST - start ? REPLAY_LAST : start + nr - 1,
 	};
 
-	/* What a file is cut by, the kernel has taken from private copies too. */
 	file_call(r, file, &fs);
+	if (cows)
+		live_drop_copies(r, file, start, nr);
 }
 
 static void live_range(struct replay *r, struct replay_file *file,

@@ -148,6 +148,9 @@ int live_madvise(struct replay *r, uint64_t addr, uint64_t len,
 
 void live_touch(struct replay *r, uint64_t addr, struct replay_access *a);
 void live_child(struct replay *r, uint64_t addr, struct replay_access *a);
+/* Of pages [start, start + nr); udaxd knows that they go. */
+void live_drop_copies(struct replay *r, struct replay_file *file,
+		      uint64_t start, uint64_t nr);
 void live_start(struct replay *r, uint64_t addr);
 void live_arm(struct replay *r, uint64_t addr);
 void live_go(struct replay *r);

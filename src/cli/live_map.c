@@ -266,6 +266,20 @@ static void move_piece(struct replay *r, const struct piece *p, uint64_t to)
 	if (rc)
 		replay_fail(r, rc, "the machine does not move a mapping");
 }
+void live_drop_copies(struct replay *r, struct replay_file *file,
+		      uint64_t start, uint64_t nr)
+{
+	uint64_t from, to;
+
+	for (unsigned int i = 0; i < r->mm.nr_vmas; i++) {
+		const struct vma *vma = &r->mm.vmas[i];
+
+		if (!(vma->flags & VMA_SHARED) &&
+		    mm_file_range(vma, &file->fs, start, nr, &from, &to))
+			madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+}
+
 
 /*
  * One mapping at a time: the kernel refuses several when one of them has a

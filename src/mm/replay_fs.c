@@ -155,14 +155,15 @@ static int zero(struct replay *r, struct replay_file *file, uint64_t off,
 static int collapse(struct replay *r, struct replay_file *file, uint64_t off,
 		    uint64_t len)
 {
-	uint64_t first = page_down(off);
+	const struct simfs_rules *rules = &r->o->variant->simfs;
+	uint64_t first = page_down(off), cut;
 	int rc = simfs_collapse_check(&file->fs, off, len);
 
 	if (rc)
 		return rc;
 	break_layout(r, file);
 	flush_range(r, file, off, len);
-	if (r->o->variant->simfs.collapse_margin && first)
+	if (rules->collapse_margin && first)
 		first--;
 	writeback(r, file, first, REPLAY_LAST);
 	delete_entries(r, file, first, REPLAY_LAST);
@@ -170,6 +171,9 @@ static int collapse(struct replay *r, struct replay_file *file, uint64_t off,
 	rc = simfs_collapse(&file->fs, off, len);
 	r->driver->fs_end(r);
 	r->driver->collapse(r, file, off, len);
+	/* truncate_pagecache() */
+	cut = rules->collapse_cuts ? page_down(off) : page_up(file->fs.size);
+	r->driver->unmap(r, file, cut, REPLAY_LAST, true);
 	return rc;
 }
 

@@ -32,6 +32,7 @@ static const struct mm_variant variants[] = {
 		},
 		.simfs = {
 			.layout_deletes = true,
+			.collapse_cuts = true,
 			.split_zeroes = true,
 		},
 	}, {
@@ -57,6 +58,7 @@ static const struct mm_variant variants[] = {
 		.simfs = {
 			.punch_past_eof_early = true,
 			.punch_flushes_first = true,
+			.collapse_cuts = true,
 			.split_zeroes = true,
 		},
 	},

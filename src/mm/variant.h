@@ -44,6 +44,8 @@ struct simfs_rules {
 	bool truncate_flushes;
 	/* Collapse deletes entries from one block before the offset. */
 	bool collapse_margin;
+	/* Collapse drops private copies from the offset on, not past the end. */
+	bool collapse_cuts;
 	/*
 	 * Splitting an unwritten extent initialises short neighbours of what
 	 * is written, within 8 blocks.
