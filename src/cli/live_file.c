@@ -161,7 +161,7 @@ void live_collapse(struct replay *r, struct replay_file *file, uint64_t off,
 		   uint64_t len)
 {
 	int fd = live_file(file)->fd;
-	uint64_t pos = off + len, n = CHUNK;
+	uint64_t pos = off + len, n = CHUNK, left;
 	char *buf = malloc(CHUNK);
 
 	if (!buf) {
@@ -172,7 +172,9 @@ void live_collapse(struct replay *r, struct replay_file *file, uint64_t off,
 	for (; !r->error && next_data(fd, &pos, &n); pos += n, n = CHUNK) {
 		live_read(r, file, pos, buf, n);
 		write_all(r, fd, buf, n, pos - len);
-		live_zero(r, file, pos, n);
+		/* What it has left, less what it lies on now. */
+		left = n < len ? n : len;
+		live_zero(r, file, pos + n - left, left);
 	}
 	free(buf);
 	live_resize(r, file);
