@@ -252,7 +252,10 @@ struct udax_fs_msg {
 	uint32_t pad;
 };
 
-/* Question and answer on the socket of UDAX_FS_EXTENTS. */
+/*
+ * Question and answer on the socket of UDAX_FS_EXTENTS. len 0 asks for nothing:
+ * a fault needs the file's metadata durable.
+ */
 struct udax_extent {
 	uint64_t pos, len;	/* bytes; len: asked for, then from pos on */
 	uint64_t pfn;		/* answer: page in the medium of pos */

@@ -25,24 +25,33 @@ static void failed(struct replay *r, int err, const char *what)
 
 /* ---------------------------------------------------------------- extents */
 
+static void look_up(struct live_file *lf, struct udax_extent *e)
+{
+	struct dax_iomap iomap;
+
+	simfs_iomap(&lf->file->fs, e->pos, e->len, e->write, &iomap);
+	e->error = iomap.error;
+	e->type = iomap.type;
+	e->flags = iomap.flags;
+	e->len = iomap.length;
+	e->pfn = iomap.pfn;
+}
+
 static void *oracle_main(void *arg)
 {
 	struct live_file *lf = arg;
 	struct live *l = live_of(lf->r);
-	struct dax_iomap iomap;
 	struct udax_extent e;
 	unsigned int nfds = 0;
 
 	while (sock_recv(lf->extents, &e, sizeof(e), NULL, &nfds, 0) ==
 	       sizeof(e)) {
 		pthread_mutex_lock(&l->fs_lock);
-		simfs_iomap(&lf->file->fs, e.pos, e.len, e.write, &iomap);
+		if (e.len)
+			look_up(lf, &e);
+		else
+			lf->file->fs.dirty = false;
 		pthread_mutex_unlock(&l->fs_lock);
-		e.error = iomap.error;
-		e.type = iomap.type;
-		e.flags = iomap.flags;
-		e.len = iomap.length;
-		e.pfn = iomap.pfn;
 		if (sock_send(lf->extents, &e, sizeof(e), NULL, 0, 0))
 			break;
 	}

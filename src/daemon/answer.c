@@ -199,9 +199,11 @@ static void fsync_done(struct exec *x, struct task *w)
 	struct task *t = w->arg;
 	struct media *m = w->file->media;
 
-	if (m->ops->synced)
-		m->ops->synced(m);
 	t->op.ans.error = w->op.error;
+	if (w->file->fs && !w->op.error)
+		t->op.ans.error = fs_synced(w->file);
+	else if (m->ops->synced)
+		m->ops->synced(m);
 	t->synced = true;
 	task_free(x, w);
 	pool_submit(x->d->pool, t);

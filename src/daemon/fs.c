@@ -37,21 +37,33 @@ struct fs_file {
 
 /* ---------------------------------------------------------------- extents */
 
+static bool ask(struct fs_client *fs, struct udax_extent *e)
+{
+	unsigned int nfds = 0;
+	ssize_t n = -EIO;
+
+	pthread_mutex_lock(&fs->lock);
+	if (!sock_send(fs->sock, e, sizeof(*e), NULL, 0, 0))
+		n = sock_recv(fs->sock, e, sizeof(*e), NULL, &nfds, 0);
+	pthread_mutex_unlock(&fs->lock);
+	return n == sizeof(*e);
+}
+
+int fs_synced(struct file *f)
+{
+	struct udax_extent e = { .len = 0 };
+
+	return ask(f->fs, &e) ? 0 : -EIO;
+}
+
 void fs_iomap(struct file *f, struct dax_op *op)
 {
 	struct udax_extent e = {
 		.pos = op->ask.pos, .len = op->ask.len, .write = op->ask.write,
 	};
-	struct fs_client *fs = f->fs;
-	unsigned int nfds = 0;
-	ssize_t n = -EIO;
 
-	pthread_mutex_lock(&fs->lock);
-	if (!sock_send(fs->sock, &e, sizeof(e), NULL, 0, 0))
-		n = sock_recv(fs->sock, &e, sizeof(e), NULL, &nfds, 0);
-	pthread_mutex_unlock(&fs->lock);
 	/* Nobody knows any more. */
-	if (n != sizeof(e) || e.type > DAX_IOMAP_MAPPED || e.error > 0)
+	if (!ask(f->fs, &e) || e.type > DAX_IOMAP_MAPPED || e.error > 0)
 		e = (struct udax_extent){ .error = -EIO };
 	op->ans.iomap = (struct dax_iomap){
 		.error = e.error,

@@ -310,6 +310,8 @@ void fs_message(struct exec *x, struct session *s, const struct udax_msg *m,
 void fs_session_end(struct session *s);
 /* DAX_IOMAP of such a file; asks, and waits for the answer. Helpers. */
 void fs_iomap(struct file *f, struct dax_op *op);
+/* Its metadata is to be durable; waits for the answer. 0 or -errno. Helpers. */
+int fs_synced(struct file *f);
 void fs_close(struct fs_client *fs);
 
 /* --- group.c --- */
