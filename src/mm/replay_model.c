@@ -226,29 +226,36 @@ static int dontneed(struct replay *r, uint64_t addr, uint64_t len)
 	return rc;
 }
 
-static int populate(struct replay *r, struct vma *vma, uint64_t from,
-		    uint64_t to, bool write)
+/* __get_user_pages() ends where it finds no mapping. */
+struct populate {
+	struct replay *r;
+	bool write;
+	uint64_t at;
+};
+
+static int populate_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
 {
-	/* madvise answers EINVAL for what is not allowed, EFAULT for SIGBUS. */
-	if (!(vma->flags & (write ? VMA_WRITE : VMA_ACCESS)))
+	struct populate *p = arg;
+	struct replay *r = p->r;
+
+	if (from > p->at)
+		return -ENOMEM;
+	p->at = to;
+	/* EINVAL for what is not allowed, EFAULT for SIGBUS. */
+	if (!(vma->flags & (p->write ? VMA_WRITE : VMA_READ)))
 		return -EINVAL;
 	for (; from < to && !r->error; from += DAX_PAGE_SIZE)
-		if (model_access(r, &r->mm, from, write, false, false) !=
+		if (model_access(r, &r->mm, from, p->write, false, false) !=
 		    REPLAY_OK)
 			return -EFAULT;
 	return 0;
 }
 
-static int populate_read_vma(void *arg, struct vma *vma, uint64_t from,
-			     uint64_t to)
+static int populate(struct replay *r, uint64_t addr, uint64_t len, bool write)
 {
-	return populate(arg, vma, from, to, false);
-}
+	struct populate p = { .r = r, .write = write, .at = addr };
 
-static int populate_write_vma(void *arg, struct vma *vma, uint64_t from,
-			      uint64_t to)
-{
-	return populate(arg, vma, from, to, true);
+	return mm_for_each(&r->mm, addr, len, populate_vma, &p);
 }
 
 static int willneed_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
@@ -269,9 +276,9 @@ static int model_madvise(struct replay *r, uint64_t addr, uint64_t len,
 	case SCRIPT_HUGEPAGE:
 		return set_nohuge(r, addr, len, false);
 	case SCRIPT_POPULATE_READ:
-		return mm_for_each(mm, addr, len, populate_read_vma, r);
+		return populate(r, addr, len, false);
 	case SCRIPT_POPULATE_WRITE:
-		return mm_for_each(mm, addr, len, populate_write_vma, r);
+		return populate(r, addr, len, true);
 	case SCRIPT_WILLNEED:
 		return mm_for_each(mm, addr, len, willneed_vma, r);
 	case SCRIPT_REMOVE:
