@@ -32,7 +32,7 @@ static const struct {
 	{ EFBIG, "EFBIG" }, { EINVAL, "EINVAL" }, { EIO, "EIO" },
 	{ ENODEV, "ENODEV" }, { ENOENT, "ENOENT" }, { ENOMEM, "ENOMEM" },
 	{ ENOSPC, "ENOSPC" }, { EOPNOTSUPP, "EOPNOTSUPP" },
-	{ EPERM, "EPERM" },
+	{ EOVERFLOW, "EOVERFLOW" }, { EPERM, "EPERM" },
 };
 
 void log_init(struct log *log, FILE *out)

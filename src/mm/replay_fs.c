@@ -196,13 +196,20 @@ static int truncate_file(struct replay *r, struct replay_file *file,
 	return rc;
 }
 
+static int check_size(uint64_t size)
+{
+	if (size > INT64_MAX)
+		return -EINVAL;
+	return size > MAX_FILE_SIZE ? -EFBIG : 0;
+}
+
 static int truncate_op(struct replay *r, struct replay_file *file,
 		       uint64_t size)
 {
-	int rc;
+	int rc = check_size(size);
 
-	if (size > MAX_FILE_SIZE)
-		return size > INT64_MAX ? -EINVAL : -EFBIG;
+	if (rc)
+		return rc;
 	r->driver->inval_lock(r, file);
 	rc = truncate_file(r, file, size);
 	r->driver->inval_unlock(r, file);
@@ -353,15 +360,17 @@ static void readinto_op(struct replay *r, struct replay_file *file)
 
 /* ----------------------------------------------------------------- others */
 
+/* A size that cannot be leaves an empty file. */
 static void create_op(struct replay *r)
 {
 	struct replay_file *file = calloc(1, sizeof(*file));
+	int rc = check_size(r->op->len);
 
 	if (!file) {
 		replay_fail(r, -ENOMEM, "no memory for a file");
 		return;
 	}
-	simfs_file_init(&file->fs, &r->fs, r->op->len);
+	simfs_file_init(&file->fs, &r->fs, rc ? 0 : r->op->len);
 	if (r->driver->create(r, file)) {
 		simfs_file_exit(&file->fs);
 		free(file);
@@ -372,7 +381,7 @@ static void create_op(struct replay *r)
 	r->files = file;
 	r->name[r->op->file].file = file;
 	r->name[r->op->file].open = true;
-	replay_ret(r, 0);
+	replay_ret(r, rc);
 }
 
 static void extents_op(struct replay *r, struct replay_file *file)

@@ -36,6 +36,7 @@ static int map_op(struct replay *r)
 		.file = file ? &file->fs : NULL,
 		.owner = file,
 	};
+	uint64_t len;
 	int rc;
 
 	set_target(r, op->map, vma.start);
@@ -47,8 +48,10 @@ static int map_op(struct replay *r)
 		vma.flags |= VMA_SHARED;
 	if (op->map_kind == SCRIPT_SYNC)
 		vma.flags |= VMA_SYNC;
-	vma.end = vma.start + ((op->len + DAX_PAGE_SIZE - 1) &
-			       ~(DAX_PAGE_SIZE - 1));
+	len = (op->len + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);
+	if (op->off > INT64_MAX - len)	/* file_mmap_ok() */
+		return -EOVERFLOW;
+	vma.end = vma.start + len;
 	rc = r->driver->mmap(r, &vma);
 	if (!rc)
 		r->map[op->map] = (struct replay_map){
