@@ -271,8 +271,11 @@ void live_drop_copies(struct replay *r, struct replay_file *file,
 {
 	uint64_t from, to;
 
-	for (unsigned int i = 0; i < r->mm.nr_vmas; i++) {
-		const struct vma *vma = &r->mm.vmas[i];
+static void make_room(struct replay *r, uint64_t to, uint64_t len)
+{
+	struct udax_begin b = {
+		.what = UDAX_CHANGE_MUNMAP, .addr = to, .len = len,
+	};
 
 		if (!(vma->flags & VMA_SHARED) &&
 		    mm_file_range(vma, &file->fs, start, nr, &from, &to))
@@ -283,30 +286,23 @@ void live_drop_copies(struct replay *r, struct replay_file *file,
 
 /*
  * One mapping at a time: the kernel refuses several when one of them has a
- * userfaultfd. What is refused for other reasons the simulated process knows.
+ * userfaultfd. What is refused for other reasons the simulated process knows; a
+ * kernel that moves one alone has made room by then.
  */
 int live_mremap(struct replay *r, uint64_t from, uint64_t len, uint64_t to)
 {
 	struct pieces p;
-	uint64_t room;
 	int rc;
 
 	find_pieces(r, from, len, &p);
 	rc = mm_mremap(&r->mm, from, len, to);
 	if (rc)
 		return rc;
-	room = (len + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);
-	if (p.nr > 1) {
-		struct udax_begin b = {
-			.what = UDAX_CHANGE_MUNMAP, .addr = to, .len = room,
-		};
-
-		begin(r, &b);
-		munmap((void *)to, room);
-		end(r, &b, 0);
-	}
-	for (unsigned int i = 0; i < p.nr && !r->error; i++)
+	if (!r->mm.rules->mremap_many)
+		make_room(r, to, room);
+	for (unsigned int i = 0; i < p.nr && !rc && !r->error; i++)
 		move_piece(r, &p.piece[i], to + (p.piece[i].from - from));
 	live_settle(r);
 	return 0;
 }
+	uint64_t room = (len + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);

@@ -286,22 +286,28 @@ static int move_vma(struct mm *mm, const struct vma *vma, uint64_t from,
 	return rc;
 }
 
-int mm_mremap(struct mm *mm, uint64_t from, uint64_t len, uint64_t to)
+/* One VMA, whose place was made before it was looked at. */
+static int mremap_one(struct mm *mm, uint64_t from, uint64_t len, uint64_t to)
 {
-	uint64_t end = from + pages_up(len), at;
-	struct vma *vma;
-	int rc;
+	struct vma part;
+	int rc = mm_munmap(mm, to, len);
 
-	if (misaligned(from) || misaligned(to) || !len ||
-	    (from < to + (end - from) && to < end))
-		return -EINVAL;
-	vma = mm_find_vma(mm, from);
-	if (!vma || (vma->end < end && !mm->rules->mremap_many))
-		return -EFAULT;
-	rc = mm_munmap(mm, to, end - from);
-	for (at = from; !rc && at < end;) {
-		struct vma part;
+	if (rc)
+		return rc;
+	part = *mm_find_vma(mm, from);
+	return part.end < from + len ? -EFAULT :
+				       move_vma(mm, &part, from, len, to);
+}
+
+/* remap_move(): what lies over a hole stays. */
+static int mremap_each(struct mm *mm, uint64_t from, uint64_t end, uint64_t to)
+{
+	uint64_t at = from;
+	int rc = 0;
+
+	while (!rc && at < end) {
 		unsigned int i = vma_index(mm, at);
+		struct vma part;
 
 		if (i == mm->nr_vmas || mm->vmas[i].start >= end)
 			break;
@@ -310,8 +316,24 @@ int mm_mremap(struct mm *mm, uint64_t from, uint64_t len, uint64_t to)
 			at = part.start;
 		if (part.end > end)
 			part.end = end;
-		rc = move_vma(mm, &part, at, part.end - at, to + (at - from));
+		rc = mm_munmap(mm, to + (at - from), part.end - at);
+		if (!rc)
+			rc = move_vma(mm, &part, at, part.end - at,
+				      to + (at - from));
 		at = part.end;
 	}
 	return rc;
+}
+
+int mm_mremap(struct mm *mm, uint64_t from, uint64_t len, uint64_t to)
+{
+	uint64_t end = from + pages_up(len);
+
+	if (misaligned(from) || misaligned(to) || !len ||
+	    (from < to + (end - from) && to < end))
+		return -EINVAL;
+	if (!mm_find_vma(mm, from))
+		return -EFAULT;
+	return mm->rules->mremap_many ? mremap_each(mm, from, end, to) :
+					mremap_one(mm, from, end - from, to);
 }
