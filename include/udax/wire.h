@@ -235,7 +235,10 @@ enum udax_fs {
 	UDAX_FS_UNMAP,
 	/* + the file's descriptor: its size is another now */
 	UDAX_FS_RESIZED,
-	/* A fault at addr that the kernel ended without a message. */
+	/*
+	 * A fault at addr that the kernel ended without a message. ESRCH: the
+	 * child is not known yet, to be asked again.
+	 */
 	UDAX_FS_PROBE,
 	/* The reply comes when no fault is being served. */
 	UDAX_FS_QUIET,
@@ -245,8 +248,8 @@ struct udax_fs_msg {
 	uint32_t what;		/* enum udax_fs */
 	uint32_t kind;		/* RANGE: enum dax_op_kind, range operations */
 	uint64_t first, last;	/* pages, inclusive */
-	uint64_t addr;		/* PROBE */
-	uint32_t pid;		/* PROBE: 0, or a forked child */
+	uint64_t addr;		/* PROBE, LOOK */
+	uint32_t child;		/* the same: 0, or n: in the n-th forked child */
 	uint32_t tid;		/* PROBE: of the thread that faulted */
 	uint32_t write;		/* PROBE */
 	uint32_t pad;

@@ -70,7 +70,7 @@ struct live {
 	/* What the kernel does for us now: no p lines of a populate. */
 	bool in_kernel, populating;
 	bool told;			/* the fault under way has its p line */
-	pid_t child;			/* the forked child that is being served */
+	unsigned int children;		/* forked until now */
 	struct live_log *log;
 };
 

@@ -20,6 +20,8 @@
 
 /* Of the page fault's error code: arch/x86/include/asm/trap_pf.h */
 #define PF_PROT		0x1
+/* Milliseconds that udaxd has for a forked child. */
+#define MAX_TRIES	10000
 
 /* The access under way in this thread, and where its signal goes. */
 static __thread struct live_access *volatile current;
@@ -184,18 +186,48 @@ static void log_fault(struct replay *r, const struct live_access *a, pid_t tid,
 /*
  * The fault was the kernel's alone, its p line is told: what would the file system
  * have done?
+/* A child may still be in the making. */
+static int ask(struct replay *r, const struct udax_fs_msg *fs)
+{
+	int err, tries = 0;
+
+	while ((err = live_fs_call(live_of(r), fs, -1)) == -ESRCH &&
+	       tries++ < MAX_TRIES)
+		usleep(1000);
+	return err;
+}
+
+/*
+ * Would the CPU have found a translation? Of a huge pmd there are in reality but
+ * the pages that were touched.
+ */
+static bool is_mapped(struct replay *r, const struct live_access *a,
+		      unsigned int child)
+{
+	const struct vma *vma = mm_find_vma(&r->mm, a->addr);
+	struct udax_fs_msg fs = {
+		.what = UDAX_FS_LOOK,
+		.addr = a->addr & ~(DAX_PAGE_SIZE - 1),
+		.child = child,
+	};
+
+	if (a->error & PF_PROT)
+		return true;
+	return vma && vma->flags & VMA_ACCESS && ask(r, &fs) == -EEXIST;
+}
+
  */
 static void probe(struct replay *r, const struct live_access *a, pid_t tid,
-		  pid_t child)
+		  unsigned int child)
 {
 	struct udax_fs_msg fs = {
 		.what = UDAX_FS_PROBE,
 		.addr = a->addr & ~(DAX_PAGE_SIZE - 1),
 		.write = a->write,
 		.tid = tid,
-		.pid = child,
+		.child = child,
 	};
-	int err = live_fs_call(live_of(r), &fs, -1);
+	int err = ask(r, &fs);
 
 	if (err)
 		replay_fail(r, err, "udaxd refuses a probe");
@@ -205,7 +237,7 @@ static void probe(struct replay *r, const struct live_access *a, pid_t tid,
 }
 
 static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
-		     pid_t child, struct replay_access *out)
+		     unsigned int child, struct replay_access *out)
 {
 	bool seen, copied;
 
@@ -219,8 +251,11 @@ static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 	out->outcome = a->signal == SIGSEGV ? REPLAY_SIGSEGV :
 		       a->signal == SIGBUS ? REPLAY_SIGBUS : REPLAY_OK;
 	if (a->signal || copied)
-		log_fault(r, a, tid, copied || a->error & PF_PROT);
-	if (a->signal == SIGBUS || copied)
+		log_fault(r, a, tid, copied || is_mapped(r, a, child));
+	if (copied && !child)
+		live_note_copy(r, a->addr);
+	/* That a copy is copied again, or taken over, the file never knows. */
+	if (a->signal == SIGBUS || (copied && !a->copied))
 		probe(r, a, tid, child);
 }
 
@@ -288,9 +323,7 @@ child_main(struct replay *r, struct live_access *a, int out, int in)
 {
 	char byte;
 
-	for (unsigned int i = 0; i < r->mm.nr_vmas; i++)
-		zap_shared(NULL, &r->mm.vmas[i], r->mm.vmas[i].start,
-			   r->mm.vmas[i].end);
+	zap_files(&r->mm);
 	access_memory(a);
 	if (write(out, a, sizeof(*a)) != sizeof(*a) || read(in, &byte, 1) < 0)
 		_exit(1);
@@ -300,9 +333,7 @@ child_main(struct replay *r, struct live_access *a, int out, int in)
 void live_child(struct replay *r, uint64_t addr, struct replay_access *out)
 {
 	struct live *l = live_of(r);
-	struct live_access a = {
-		.addr = addr, .write = r->op->write, .byte = r->op->byte,
-	};
+	struct live_access a = live_access(r, addr);
 	int up[2], down[2];
 	pid_t pid;
 
@@ -321,9 +352,7 @@ void live_child(struct replay *r, uint64_t addr, struct replay_access *out)
 	if (pid < 0 || read(up[0], &a, sizeof(a)) != sizeof(a)) {
 		replay_fail(r, pid < 0 ? -errno : -EIO, "no child");
 	} else {
-		l->child = pid;
-		conclude(r, &a, pid, pid, out);
-		l->child = 0;
+		conclude(r, &a, pid, ++l->children, out);
 	}
 	close(up[0]);
 	close(down[1]);

@@ -179,6 +179,8 @@ struct session {
 	int uffd;			/* or -1 */
 	uint64_t features;		/* granted by UFFDIO_API */
 	uint64_t parent;		/* session id of the parent, forked children */
+	unsigned int nth;		/* of that one's children, from 1 */
+	atomic_uint children;		/* forked until now */
 	uint64_t probe, nonce;		/* worker 0: page written to, and with what; fork.c */
 	char comm[16];
 	struct worker *home;		/* near it at first; its socket and pidfd are polled there */

@@ -71,6 +71,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	s->uffd = uffd;
 	s->features = parent->features;
 	s->parent = parent->id;
+	s->nth = atomic_fetch_add(&parent->children, 1) + 1;
 	s->image = parent->image;
 	s->mmap_lock.on = parent->mmap_lock.on;
 	memcpy(s->comm, parent->comm, sizeof(s->comm));

@@ -339,18 +339,18 @@ void fs_session_end(struct session *s)
 
 /* ------------------------------------------------------- probe, silence */
 
-/* @s itself, or its forked child @pid, which may not be known by that yet. */
-static struct session *probed(struct session *s, pid_t pid)
+/* @s itself, or its @nth forked child, which may still be in the making. */
+static struct session *probed(struct session *s, unsigned int nth)
 {
 	struct session *c, *found = NULL;
 
-	if (!pid) {
+	if (!nth) {
 		session_get(s);
 		return s;
 	}
 	lock_take(&s->d->lock);
 	list_for_each(c, &s->d->sessions, link)
-		if (c->parent == s->id && (!c->pid || c->pid == pid)) {
+		if (c->parent == s->id && c->nth == nth) {
 			session_get(c);
 			found = c;
 			break;
@@ -362,7 +362,7 @@ static struct session *probed(struct session *s, pid_t pid)
 /* As if the message had come. There is no thread to be woken. */
 static int do_probe(struct exec *x, struct session *s, const struct udax_msg *m)
 {
-	struct session *who = probed(s, m->fs.pid);
+	struct session *who = probed(s, m->fs.child);
 	struct uffd_msg msg = { .event = UFFD_EVENT_PAGEFAULT };
 
 	if (!who)
@@ -374,6 +374,26 @@ static int do_probe(struct exec *x, struct session *s, const struct udax_msg *m)
 	session_put(who);
 	wire_reply(s->sock, m, 0, NULL, NULL, 0);
 	return 0;
+}
+
+/* Does the emulated page table have a translation? */
+static int do_look(struct session *s, const struct udax_msg *m)
+{
+	struct mm_slot slot = { .present = false };
+	struct session *who = probed(s, m->fs.child);
+	struct region *r;
+
+	if (!who)
+		return ESRCH;
+	lock_take(&who->lock);
+	r = region_lookup(who, m->fs.addr);
+	lock_release(&who->lock);
+	if (r) {
+		pgtable_get(&r->pt, m->fs.addr, &slot);
+		region_put(r);
+	}
+	session_put(who);
+	return slot.present ? EEXIST : ENOENT;
 }
 
 struct quiet_wait {
