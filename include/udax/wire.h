@@ -217,7 +217,8 @@ struct udax_keep {
 /*
  * FS: the client is the file system of a file. The medium holds the bytes only;
  * where they are, and what an operation does to entries and mappings, the client
- * says. `udax replay` does it for file systems that it simulates.
+ * says. Its main thread touches mappings by system calls only. `udax replay` does
+ * it for file systems that it simulates.
  */
 enum udax_fs {
 	/*
@@ -240,6 +241,8 @@ enum udax_fs {
 	 * child is not known yet, to be asked again.
 	 */
 	UDAX_FS_PROBE,
+	/* EEXIST: the emulated page table maps addr; else ENOENT, ESRCH */
+	UDAX_FS_LOOK,
 	/* The reply comes when no fault is being served. */
 	UDAX_FS_QUIET,
 };

@@ -26,6 +26,8 @@ struct live_file {
 	struct replay *r;
 	struct replay_file *file;
 	int fd;				/* the memfd */
+	int buffer;			/* another, or -1 */
+	uint64_t late, late_end;	/* bytes that are there until the size grows */
 	int extents;			/* our end of the socket for its extents */
 	pthread_t oracle;		/* answers there */
 };
@@ -35,6 +37,8 @@ struct live_access {
 	uint64_t addr;
 	bool write;
 	uint8_t byte;			/* to store; loaded */
+	bool private;			/* in a private mapping */
+	bool copied;			/* there was a private copy before */
 	/* Of its end. */
 	int signal;			/* 0, SIGSEGV, SIGBUS */
 	unsigned long error;		/* with a signal: the CPU's error code */
@@ -115,6 +119,8 @@ int live_end(struct live *l, const struct udax_begin *b, int error);
 
 int live_agent_start(struct live *l, const char *socket, char *msg, size_t len);
 void live_agent_stop(struct live *l);
+/* Is there a private copy at @addr? Of the calling process. */
+bool live_is_copy(uint64_t addr);
 
 /* live_file.c: files, bytes, extents. */
 
@@ -137,10 +143,16 @@ uint64_t live_read_into(struct replay *r, struct replay_file *file,
 /* live_map.c: system calls on mappings. */
 
 int live_mmap(struct replay *r, const struct vma *vma);
+bool live_is_private(struct replay *r, uint64_t addr);
+/* fork() copies the page table of this private mapping from now on. */
+void live_note_copy(struct replay *r, uint64_t addr);
 int live_munmap(struct replay *r, uint64_t addr, uint64_t len);
 int live_mprotect(struct replay *r, uint64_t addr, uint64_t len,
 		  unsigned int prot);
 int live_mremap(struct replay *r, uint64_t from, uint64_t len, uint64_t to);
+/* Of pages [start, start + nr); udaxd knows that they go. */
+void live_drop_copies(struct replay *r, struct replay_file *file,
+		      uint64_t start, uint64_t nr);
 int live_madvise(struct replay *r, uint64_t addr, uint64_t len,
 		 enum script_advice advice);
 
@@ -148,13 +160,16 @@ int live_madvise(struct replay *r, uint64_t addr, uint64_t len,
 
 void live_touch(struct replay *r, uint64_t addr, struct replay_access *a);
 void live_child(struct replay *r, uint64_t addr, struct replay_access *a);
-/* Of pages [start, start + nr); udaxd knows that they go. */
-void live_drop_copies(struct replay *r, struct replay_file *file,
-		      uint64_t start, uint64_t nr);
 void live_start(struct replay *r, uint64_t addr);
 void live_arm(struct replay *r, uint64_t addr);
 void live_go(struct replay *r);
 bool live_join(struct replay *r, struct replay_access *a);
+/* A system call of the main thread could not access @addr: the lines of that. */
+void live_refused(struct replay *r, uint64_t addr, bool write);
+/* One of its stores to a private mapping the kernel has copied by itself. */
+void live_copied(struct replay *r, uint64_t addr, bool had_copy);
+/* Page faults that the kernel has counted for this thread. */
+long live_count_faults(void);
 void live_threads_stop(struct live *l);
 int live_catch_signals(void);
 

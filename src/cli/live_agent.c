@@ -43,6 +43,18 @@ static void zap(int pagemap, uint64_t addr, uint64_t len)
 	}
 }
 
+bool live_is_copy(uint64_t addr)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (pread(pagemap, &entry, sizeof(entry),
+		  (addr >> PAGE_SHIFT) * sizeof(entry)) != sizeof(entry))
+		entry = 0;
+	close(pagemap);
+	return (entry & (PM_FILE | PM_PRESENT)) == PM_PRESENT;
+}
+
 static void *agent_main(void *arg)
 {
 	struct live *l = arg;

@@ -87,6 +87,7 @@ int live_create(struct replay *r, struct replay_file *file)
 		return -ENOMEM;
 	lf->r = r;
 	lf->file = file;
+	lf->buffer = -1;
 	lf->fd = memfd_create("udax-replay", MFD_CLOEXEC);
 	err = lf->fd < 0 || ftruncate(lf->fd, file->fs.size) ? -errno : 0;
 	if (!err)
@@ -109,20 +110,12 @@ void live_destroy(struct replay *r, struct replay_file *file)
 	pthread_join(lf->oracle, NULL);
 	close(lf->extents);
 	close(lf->fd);
+	if (lf->buffer >= 0)
+		close(lf->buffer);
 	free(lf);
 }
 
 /* ------------------------------------------------------------------ bytes */
-
-void live_resize(struct replay *r, struct replay_file *file)
-{
-	const struct udax_fs_msg fs = { .what = UDAX_FS_RESIZED };
-	int fd = live_file(file)->fd;
-
-	if (ftruncate(fd, file->fs.size))
-		failed(r, -errno, "cannot set a file's size");
-	failed(r, live_fs_call(live_of(r), &fs, fd), "udaxd has gone");
-}
 
 void live_zero(struct replay *r, struct replay_file *file, uint64_t off,
 	       uint64_t len)
@@ -150,6 +143,34 @@ static void write_all(struct replay *r, int fd, const void *buf, uint64_t len,
 		off += n;
 		len -= n;
 	}
+}
+
+static void from_buffer(struct replay *r, struct live_file *lf, uint64_t off,
+			uint64_t end)
+{
+	char buf[DAX_PAGE_SIZE];
+	ssize_t n;
+
+	for (; off < end && !r->error; off += n) {
+		n = end - off < sizeof(buf) ? end - off : sizeof(buf);
+		if (pread(lf->buffer, buf, n, off) != n)
+			failed(r, -EIO, "cannot read a buffer");
+		else
+			write_all(r, lf->fd, buf, n, off);
+	}
+}
+
+void live_resize(struct replay *r, struct replay_file *file)
+{
+	const struct udax_fs_msg fs = { .what = UDAX_FS_RESIZED };
+	struct live_file *lf = live_file(file);
+	int fd = lf->fd;
+
+	if (ftruncate(fd, file->fs.size))
+		failed(r, -errno, "cannot set a file's size");
+	from_buffer(r, lf, lf->late, lf->late_end);
+	lf->late = lf->late_end = 0;
+	failed(r, live_fs_call(live_of(r), &fs, fd), "udaxd has gone");
 }
 
 /* The next data at or behind @pos, @len bytes at most; false: none. */
@@ -229,50 +250,105 @@ void live_read(struct replay *r, struct replay_file *file, uint64_t off,
 
 /* ----------------------------------- system calls with mapped buffers */
 
+/* What a system call has in between, at the offsets of the file. */
+static int buffer(struct replay *r, struct live_file *lf)
+{
+	if (lf->buffer < 0)
+		lf->buffer = memfd_create("udax-replay-buffer", MFD_CLOEXEC);
+	if (lf->buffer < 0)
+		failed(r, -errno, "cannot make a buffer");
+	return lf->buffer;
+}
+
+/* The bytes from @addr to the end of its page, @len at most. */
+static uint64_t in_page(uint64_t addr, uint64_t len)
+{
+	uint64_t n = DAX_PAGE_SIZE - (addr & (DAX_PAGE_SIZE - 1));
+
+	return n < len ? n : len;
+}
+
 /*
- * By way of another file: a fault on the file that is being written would find
- * its inode locked if udaxd had to allocate there.
+ * A fault on the file that is being written would find its inode locked if udaxd
+ * had to allocate there, and what lies behind the end is not mapped before all
+ * is written: live_resize() has that.
  */
+static uint64_t write_page(struct replay *r, struct live_file *lf, uint64_t off,
+			   uint64_t len, uint64_t addr)
+{
+	uint64_t size = lf->file->fs.size, end;
+	ssize_t n = pwrite(buffer(r, lf), (void *)addr, len, off);
+
+	n = n > 0 ? n : 0;
+	end = (size + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);
+	end = off + n < end ? off + n : end;
+	from_buffer(r, lf, off, end);
+	if (end < off + n) {
+		if (!lf->late_end)
+			lf->late = off > end ? off : end;
+		lf->late_end = off + n;
+	}
+	return n;
+}
+
 uint64_t live_write_from(struct replay *r, struct replay_file *file,
 			 uint64_t off, uint64_t len, uint64_t addr)
 {
 	struct live *l = live_of(r);
-	int fd = memfd_create("udax-replay-buffer", MFD_CLOEXEC);
-	uint64_t done = 0, n;
-	char *buf = malloc(CHUNK);
-	ssize_t got;
+	uint64_t done = 0, part, n;
 
-	if (fd < 0 || !buf) {
-		failed(r, -ENOMEM, "no memory for a buffer");
-		goto out;
-	}
 	l->in_kernel = true;
-	got = pwrite(fd, (void *)addr, len, 0);
+	do {	/* a page at a time, for it may be the file's own */
+		part = in_page(addr + done, len - done);
+		n = write_page(r, live_file(file), off + done, part,
+			       addr + done);
+		done += n;
+	} while (n == part && done < len && !r->error);
 	live_settle(r);
+	if (n < part)
+		live_refused(r, addr + done, false);
 	l->in_kernel = false;
-	len = got > 0 ? got : 0;
-	for (; done < len && !r->error; done += n) {
-		n = len - done < CHUNK ? len - done : CHUNK;
-		if (pread(fd, buf, n, done) != (ssize_t)n)
-			failed(r, -EIO, "cannot read a buffer");
-		write_all(r, live_file(file)->fd, buf, n, off + done);
-	}
-out:
-	if (fd >= 0)
-		close(fd);
-	free(buf);
 	return done;
+}
+
+/* To one page. What of a private mapping is there the kernel copies by itself. */
+static uint64_t read_page(struct replay *r, struct live_file *lf, uint64_t off,
+			  uint64_t len, uint64_t addr)
+{
+	char buf[DAX_PAGE_SIZE];
+	bool private = live_is_private(r, addr);
+	bool copied = private && live_is_copy(addr);
+	long faults = live_count_faults();
+	ssize_t n;
+
+	live_read(r, lf->file, off, buf, len);
+	write_all(r, buffer(r, lf), buf, len, off);
+	live_log_seen(live_of(r), gettid());
+	n = pread(lf->buffer, (void *)addr, len, off);
+	faults = live_count_faults() - faults;
+	live_settle(r);
+	if (n > 0 && private && faults &&
+	    !live_log_seen(live_of(r), gettid()))
+		live_copied(r, addr, copied);
+	n = n > 0 ? n : 0;
+	if ((uint64_t)n < len)
+		live_refused(r, addr + n, true);
+	return n;
 }
 
 uint64_t live_read_into(struct replay *r, struct replay_file *file,
 			uint64_t off, uint64_t len, uint64_t addr)
 {
 	struct live *l = live_of(r);
-	ssize_t n;
+	uint64_t done = 0, part, n;
 
 	l->in_kernel = true;
-	n = pread(live_file(file)->fd, (void *)addr, len, off);
-	live_settle(r);
+	do {
+		part = in_page(addr + done, len - done);
+		n = read_page(r, live_file(file), off + done, part,
+			      addr + done);
+		done += n;
+	} while (n == part && done < len && !r->error);
 	l->in_kernel = false;
-	return n > 0 ? n : 0;
+	return done;
 }

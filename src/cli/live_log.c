@@ -131,6 +131,20 @@ static void range_event(struct replay *r, const struct udax_trace_range *g)
 			  g->start, g->end);
 }
 
+/*
+ * Alone, a thread waits for nothing but the end of its own last fault, whose page
+ * let it go on.
+ */
+static bool in_race(struct replay *r)
+{
+	const struct live *l = live_of(r);
+
+	for (unsigned int i = 0; i < SCRIPT_THREADS; i++)
+		if (l->thread[i].state == LIVE_RUNNING)
+			return true;
+	return r->op->kind == SCRIPT_JOIN;
+}
+
 /* An event that may be an attempt's, or stand alone. */
 static void event(struct replay *r, const union record *rec)
 {
@@ -146,7 +160,8 @@ static void event(struct replay *r, const union record *rec)
 			log_event(&r->log, "wakeall");
 		break;
 	case UDAX_TRACE_WAIT_BEGIN:
-		log_event(&r->log, "wait");
+		if (in_race(r))
+			log_event(&r->log, "wait");
 		break;
 	case UDAX_TRACE_INSTALL:
 		install_event(r, &rec->install);
@@ -198,6 +213,10 @@ static void attempt(struct replay *r, size_t end)
 	};
 	size_t i = end;
 
+	if (!d->order && d->flags & DAX_FAULT_FLAG_WRITE &&
+	    live_is_private(r, d->address) &&
+	    strcmp(live_who(live_of(r), d->hdr.tid), "child"))
+		live_note_copy(r, d->address);
 	while (i && !(g->record[i].hdr.type == UDAX_TRACE_FAULT &&
 		      g->record[i].hdr.cause == d->hdr.cause))
 		i--;

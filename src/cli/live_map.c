@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -67,6 +68,18 @@ static void end(struct replay *r, const struct udax_begin *b, int rc)
 
 	if (err)
 		replay_fail(r, err, "udaxd refuses a change of a mapping");
+}
+
+bool live_is_private(struct replay *r, uint64_t addr)
+{
+	const struct vma *vma = mm_find_vma(&r->mm, addr);
+
+	return vma && !(vma->flags & VMA_SHARED);
+}
+
+void live_note_copy(struct replay *r, uint64_t addr)
+{
+	mm_find_vma(&r->mm, addr)->flags |= VMA_ANON;
 }
 
 /* ------------------------------------------------------- mmap and munmap */
@@ -202,6 +215,41 @@ static int advise_all(struct replay *r, uint64_t addr, uint64_t len, int advice)
 	return err ? err : rc;
 }
 
+/* What of a private mapping is there the kernel copies by itself. */
+static int populate_copy(struct replay *r, uint64_t addr)
+{
+	bool copied = live_is_copy(addr);
+	long faults = live_count_faults();
+	int rc;
+
+	live_log_seen(live_of(r), gettid());
+	rc = sys(madvise((void *)addr, DAX_PAGE_SIZE, MADV_POPULATE_WRITE));
+	faults = live_count_faults() - faults;
+	live_settle(r);
+	if (!rc && faults && !live_log_seen(live_of(r), gettid()))
+		live_copied(r, addr, copied);
+	return rc;
+}
+
+/* A page at a time, as the kernel does: the first that it refuses is known. */
+static int populate_pages(struct replay *r, uint64_t addr, uint64_t end,
+			  int advice)
+{
+	int rc = 0;
+
+	for (; addr < end && !rc && !r->error; addr += DAX_PAGE_SIZE) {
+		if (advice == MADV_POPULATE_WRITE && live_is_private(r, addr))
+			rc = populate_copy(r, addr);
+		else
+			rc = sys(madvise((void *)addr, DAX_PAGE_SIZE, advice));
+	}
+	live_settle(r);
+	if (rc == -EFAULT)
+		live_refused(r, addr - DAX_PAGE_SIZE,
+			     advice == MADV_POPULATE_WRITE);
+	return rc;
+}
+
 /* No change of the address space, and no bracket: its faults are served. */
 static int populate(struct replay *r, uint64_t addr, uint64_t len, int advice)
 {
@@ -209,8 +257,10 @@ static int populate(struct replay *r, uint64_t addr, uint64_t len, int advice)
 	int rc;
 
 	l->in_kernel = l->populating = true;
-	rc = sys(madvise((void *)addr, len, advice));
-	live_settle(r);
+	if (addr & (DAX_PAGE_SIZE - 1))
+		rc = -EINVAL;
+	else
+		rc = populate_pages(r, addr, addr + len, advice);
 	l->in_kernel = l->populating = false;
 	return rc;
 }
@@ -243,6 +293,20 @@ int live_madvise(struct replay *r, uint64_t addr, uint64_t len,
 	return -EINVAL;
 }
 
+void live_drop_copies(struct replay *r, struct replay_file *file,
+		      uint64_t start, uint64_t nr)
+{
+	uint64_t from, to;
+
+	for (unsigned int i = 0; i < r->mm.nr_vmas; i++) {
+		const struct vma *vma = &r->mm.vmas[i];
+
+		if (!(vma->flags & VMA_SHARED) &&
+		    mm_file_range(vma, &file->fs, start, nr, &from, &to))
+			madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+}
+
 /* ----------------------------------------------------------------- mremap */
 
 static void move_piece(struct replay *r, const struct piece *p, uint64_t to)
@@ -266,10 +330,6 @@ static void move_piece(struct replay *r, const struct piece *p, uint64_t to)
 	if (rc)
 		replay_fail(r, rc, "the machine does not move a mapping");
 }
-void live_drop_copies(struct replay *r, struct replay_file *file,
-		      uint64_t start, uint64_t nr)
-{
-	uint64_t from, to;
 
 static void make_room(struct replay *r, uint64_t to, uint64_t len)
 {
@@ -277,12 +337,10 @@ static void make_room(struct replay *r, uint64_t to, uint64_t len)
 		.what = UDAX_CHANGE_MUNMAP, .addr = to, .len = len,
 	};
 
-		if (!(vma->flags & VMA_SHARED) &&
-		    mm_file_range(vma, &file->fs, start, nr, &from, &to))
-			madvise((void *)from, to - from, MADV_DONTNEED);
-	}
+	begin(r, &b);
+	munmap((void *)to, len);
+	end(r, &b, 0);
 }
-
 
 /*
  * One mapping at a time: the kernel refuses several when one of them has a
@@ -291,18 +349,18 @@ static void make_room(struct replay *r, uint64_t to, uint64_t len)
  */
 int live_mremap(struct replay *r, uint64_t from, uint64_t len, uint64_t to)
 {
+	uint64_t room = (len + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);
 	struct pieces p;
 	int rc;
 
 	find_pieces(r, from, len, &p);
 	rc = mm_mremap(&r->mm, from, len, to);
-	if (rc)
+	if (rc == -EINVAL || !p.nr || p.piece[0].from != from)
 		return rc;
 	if (!r->mm.rules->mremap_many)
 		make_room(r, to, room);
 	for (unsigned int i = 0; i < p.nr && !rc && !r->error; i++)
 		move_piece(r, &p.piece[i], to + (p.piece[i].from - from));
 	live_settle(r);
-	return 0;
+	return rc;
 }
-	uint64_t room = (len + DAX_PAGE_SIZE - 1) & ~(DAX_PAGE_SIZE - 1);

@@ -51,8 +51,7 @@ int live_catch_signals(void)
 	       -errno : 0;
 }
 
-/* Page faults that the kernel has counted for this thread. */
-static long count_faults(void)
+long live_count_faults(void)
 {
 	struct rusage u;
 
@@ -65,7 +64,8 @@ static void access_memory(struct live_access *a)
 	volatile uint8_t *p = (volatile uint8_t *)a->addr;
 
 	a->signal = 0;
-	a->faults = count_faults();
+	a->copied = a->private && a->write && live_is_copy(a->addr);
+	a->faults = live_count_faults();
 	current = a;
 	if (!sigsetjmp(escape, 1)) {
 		if (a->write)
@@ -74,7 +74,7 @@ static void access_memory(struct live_access *a)
 			a->byte = *p;
 	}
 	current = NULL;
-	a->faults = count_faults() - a->faults;
+	a->faults = live_count_faults() - a->faults;
 }
 
 /* ---------------------------------------------------------------- threads */
@@ -143,6 +143,16 @@ void live_threads_stop(struct live *l)
 	}
 }
 
+static struct live_access live_access(struct replay *r, uint64_t addr)
+{
+	return (struct live_access){
+		.addr = addr,
+		.write = r->op->write,
+		.byte = r->op->byte,
+		.private = live_is_private(r, addr),
+	};
+}
+
 static struct live_thread *launch(struct replay *r, uint64_t addr, bool spin)
 {
 	struct live_thread *t = get_thread(r, r->op->thread);
@@ -154,9 +164,7 @@ static struct live_thread *launch(struct replay *r, uint64_t addr, bool spin)
 	/* What it was armed with before is replaced by the operation now. */
 	if (t->state != LIVE_ARMED || !spin)
 		t->spin = spin;
-	t->access = (struct live_access){
-		.addr = addr, .write = r->op->write, .byte = r->op->byte,
-	};
+	t->access = live_access(r, addr);
 	if (t->state != LIVE_ARMED)
 		sem_post(&t->work);
 	t->state = spin ? LIVE_ARMED : LIVE_RUNNING;
@@ -165,27 +173,19 @@ static struct live_thread *launch(struct replay *r, uint64_t addr, bool spin)
 
 /* ---------------------------------------------------------------- results */
 
-static bool is_private(struct replay *r, uint64_t addr)
-{
-	const struct vma *vma = mm_find_vma(&r->mm, addr);
-
-	return vma && !(vma->flags & VMA_SHARED);
-}
-
 static void log_fault(struct replay *r, const struct live_access *a, pid_t tid,
 		      bool prot)
 {
+	struct live *l = live_of(r);
+
 	if (!replay_named(r, a->addr))
 		return;
-	snprintf(r->log.who, sizeof(r->log.who), "%s",
-		 live_who(live_of(r), tid));
-	log_page_fault(&r->log, replay_place(r, a->addr), true, a->write, prot);
+	snprintf(r->log.who, sizeof(r->log.who), "%s", live_who(l, tid));
+	log_page_fault(&r->log, replay_place(r, a->addr), !l->in_kernel,
+		       a->write, prot);
 	strcpy(r->log.who, "main");
 }
 
-/*
- * The fault was the kernel's alone, its p line is told: what would the file system
- * have done?
 /* A child may still be in the making. */
 static int ask(struct replay *r, const struct udax_fs_msg *fs)
 {
@@ -216,6 +216,9 @@ static bool is_mapped(struct replay *r, const struct live_access *a,
 	return vma && vma->flags & VMA_ACCESS && ask(r, &fs) == -EEXIST;
 }
 
+/*
+ * The fault was the kernel's alone, its p line is told: what would the file system
+ * have done?
  */
 static void probe(struct replay *r, const struct live_access *a, pid_t tid,
 		  unsigned int child)
@@ -244,8 +247,7 @@ static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 	live_settle(r);
 	seen = live_log_seen(live_of(r), tid);
 	/* The mm's own copy of a page of a private mapping. */
-	copied = !a->signal && !seen && a->faults && a->write &&
-		 is_private(r, a->addr);
+	copied = !a->signal && !seen && a->faults && a->write && a->private;
 	out->write = a->write;
 	out->value = a->byte;
 	out->outcome = a->signal == SIGSEGV ? REPLAY_SIGSEGV :
@@ -257,6 +259,40 @@ static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 	/* That a copy is copied again, or taken over, the file never knows. */
 	if (a->signal == SIGBUS || (copied && !a->copied))
 		probe(r, a, tid, child);
+}
+
+void live_copied(struct replay *r, uint64_t addr, bool had_copy)
+{
+	struct live_access a = { .addr = addr, .write = true };
+
+	if (!live_of(r)->populating)
+		log_fault(r, &a, gettid(), true);
+	live_note_copy(r, addr);
+	if (!had_copy)
+		probe(r, &a, gettid(), 0);
+}
+
+/*
+ * The kernel's own access here has failed, without a signal that would say how:
+ * the same again. A store changes nothing, should it succeed this time.
+ */
+void live_refused(struct replay *r, uint64_t addr, bool write)
+{
+	struct live *l = live_of(r);
+	struct live_access a = { .addr = addr, .write = write };
+
+	current = &a;
+	if (!sigsetjmp(escape, 1)) {
+		if (write)
+			__atomic_fetch_or((uint8_t *)addr, 0, __ATOMIC_RELAXED);
+		else
+			a.byte = *(volatile uint8_t *)addr;
+	}
+	current = NULL;
+	if (a.signal && !l->populating)
+		log_fault(r, &a, gettid(), is_mapped(r, &a, 0));
+	if (a.signal == SIGBUS)
+		probe(r, &a, gettid(), 0);
 }
 
 void live_touch(struct replay *r, uint64_t addr, struct replay_access *a)
@@ -307,16 +343,20 @@ bool live_join(struct replay *r, struct replay_access *a)
 
 /* ------------------------------------------------------------------ child */
 
-static int zap_shared(void *arg, struct vma *vma, uint64_t from, uint64_t to)
+static void zap_files(struct mm *mm)
 {
-	if (vma->flags & VMA_SHARED)
-		madvise((void *)from, to - from, MADV_DONTNEED);
-	return 0;
+	for (unsigned int i = 0; i < mm->nr_vmas; i++) {
+		struct vma *vma = &mm->vmas[i];
+
+		if (vma->flags & VMA_SHARED || !(vma->flags & VMA_ANON))
+			madvise((void *)vma->start, vma->end - vma->start,
+				MADV_DONTNEED);
+	}
 }
 
 /*
- * fork() leaves DAX pages out, but copies what is armed for write protection:
- * that goes first. Then it waits until its parent has looked.
+ * fork() leaves DAX pages out, but copies what is armed for write protection,
+ * and what a userfaultfd has mapped in a private mapping: that goes first. Then it waits until its parent has looked.
  */
 static void __attribute__((noreturn))
 child_main(struct replay *r, struct live_access *a, int out, int in)

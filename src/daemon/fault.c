@@ -195,6 +195,7 @@ bool fault_next(struct exec *x, struct task *t)
 			break;
 		case MM_FAULT_COPY:
 			/* The kernel's own, once it is mapped. */
+			atomic_store(&t->region->anon, true);
 			install_refill(x, t);
 			return false;
 		case MM_FAULT_RETRY:	/* there is one lock for both */
@@ -237,12 +238,20 @@ static bool may_refill(const struct task *t)
 	return t->minor && !(t->region->wp && t->write);
 }
 
+/* The main thread of a file system's client makes system calls only. */
+static bool is_user(const struct task *t)
+{
+	const struct session *s = t->region->session;
+
+	return !t->file->fs || s->parent || t->tid != (uint32_t)s->pid;
+}
+
 static void init_mm(struct task *t)
 {
 	uint32_t flags = atomic_load_explicit(&t->region->flags,
 					      memory_order_relaxed);
 
-	mm_fault_init(&t->mm, &t->region->session->d->opt.variant->mm, true,
+	mm_fault_init(&t->mm, &t->region->session->d->opt.variant->mm, is_user(t),
 		      t->write, !(flags & UDAX_MAP_PRIVATE),
 		      flags & UDAX_MAP_NOHUGE);
 }

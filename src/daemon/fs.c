@@ -457,6 +457,8 @@ void fs_message(struct exec *x, struct session *s, const struct udax_msg *m,
 		err = EPROTO;
 	else if (m->fs.what == UDAX_FS_PROBE)
 		err = do_probe(x, s, m);
+	else if (m->fs.what == UDAX_FS_LOOK)
+		err = do_look(s, m);
 	else if (m->fs.what == UDAX_FS_QUIET)
 		err = do_quiet(s, m);
 	else if (want == 1)
