@@ -65,10 +65,10 @@ cleanup_fn () {
 }
 
 at_exit () {
+	cd /
 	for fn in $cleanup_fns; do
 		$fn
 	done
-	cd /
 	rm -rf ${scratch:+"$scratch"} ${disk:+"$disk"}
 }
 trap at_exit EXIT

@@ -110,6 +110,9 @@ struct file {
 	struct list_head inval_queue;	/* task.link: waiting for it */
 	_Atomic uint32_t inval_users;	/* shared holders, see inval.c */
 	struct list_head held;		/* task.link, under lock: hold.c */
+	struct list_head enders;	/* munmaps that return when it has ended */
+	bool letting_go;		/* somebody maps it: they need not wait */
+	struct pool_job let_go;
 };
 
 /* One mapping, as the program's kernel has it. What is not atomic is constant. */

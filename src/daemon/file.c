@@ -84,6 +84,7 @@ static struct file *file_new(struct udaxd *d, struct backing *b)
 	list_init(&f->regions);
 	list_init(&f->inval_queue);
 	list_init(&f->held);
+	list_init(&f->enders);
 	list_init(&f->link);
 	/* Nobody asks for it mostly, and it takes a system call. */
 	if (!d->opt.protocols.nr || media_path(f->media->fd, path, sizeof(path)))
@@ -100,6 +101,7 @@ static struct file *file_new(struct udaxd *d, struct backing *b)
 /* Nobody finds it any more; udaxd.nr_closing has been told. No lock held. */
 static void file_end(struct file *f)
 {
+	file_end_waits(f);
 	dax_mapping_exit(&f->mapping);
 	lock_destroy(&f->lock);
 	if (f->fs)
@@ -362,10 +364,16 @@ void file_put(struct udaxd *d, struct file *f)
 
 void file_link_region(struct file *f, struct region *r)
 {
+	bool go;
+
 	lock_take(&f->lock);
 	list_add_tail(&r->file_link, &f->regions);
 	f->nr_regions++;
+	go = !list_empty(&f->enders) && !f->letting_go;
+	f->letting_go |= go;
 	lock_release(&f->lock);
+	if (go)
+		file_let_go(f);
 }
 
 void file_unlink_region(struct file *f, struct region *r)

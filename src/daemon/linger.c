@@ -19,6 +19,7 @@
  * With exact tracking the entries do stay, and what is behind a file with them: a
  * session keeps what it has mapped.
  */
+#include "daemon/rangeop.h"
 #include "daemon/session.h"
 
 #include <stdlib.h>
@@ -196,6 +197,72 @@ void linger_end(struct udaxd *d, uint64_t session)
 		if (!session || f->session == session)
 			end_one(f);
 	lock_release(&d->lock);
+}
+
+/* --------------------------------------------------------- waits for the end */
+
+/*
+ * An image whose last mapping is gone still holds what the file held: until it has
+ * ended, who maps the file anew would find that. So munmap() waits.
+ */
+struct ender {
+	struct list_head link;		/* file.enders, its lock */
+	struct request *request;	/* one of its references */
+};
+
+void file_await_end(struct file *f, struct request *q)
+{
+	struct ender *e;
+	bool mapped;
+
+	if (f->media->kind != MEDIA_IMAGE)
+		return;
+	e = malloc(sizeof(*e));
+	if (!e)
+		return;
+	e->request = q;
+	request_get(q);
+	lock_take(&f->lock);
+	mapped = f->nr_regions;
+	if (!mapped)
+		list_add_tail(&e->link, &f->enders);
+	lock_release(&f->lock);
+	if (mapped) {
+		request_put(q);
+		free(e);
+	}
+}
+
+void file_end_waits(struct file *f)
+{
+	struct ender *e, *next;
+	struct list_head all;
+
+	list_init(&all);
+	lock_take(&f->lock);
+	list_splice_tail(&f->enders, &all);
+	f->letting_go = false;
+	lock_release(&f->lock);
+	list_for_each_safe(e, next, &all, link) {
+		request_put(e->request);
+		free(e);
+	}
+}
+
+static void let_go(struct pool_job *job)
+{
+	struct file *f = container_of(job, struct file, let_go);
+
+	file_end_waits(f);
+	file_put(f->d, f);
+}
+
+/* Who maps the file holds locks: a helper does it. */
+void file_let_go(struct file *f)
+{
+	file_ref(f);
+	f->let_go.fn = let_go;
+	pool_run(f->d->pool, &f->let_go);
 }
 
 /* ---------------------------------------------- kept, with exact tracking */

@@ -475,6 +475,7 @@ void rangeop_sync_removed(struct session *s, const struct udax_msg *m,
 			continue;
 		file_ref(f);
 		request_writeback(q, f, 0, LAST_PAGE);
+		file_await_end(f, q);
 	}
 	if (q)
 		request_put(q);

@@ -255,6 +255,15 @@ void linger_or_close(struct file *f);
 bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b);
 /* No file that session @session mapped last lingers any more; 0: none at all. */
 void linger_end(struct udaxd *d, uint64_t session);
+struct request;
+/*
+ * @q takes until nobody can find @f any more, or somebody maps it again. The caller
+ * holds references of both.
+ */
+void file_await_end(struct file *f, struct request *q);
+/* It has ended; or it was mapped, and file.letting_go set. */
+void file_end_waits(struct file *f);
+void file_let_go(struct file *f);
 /*
  * Entries belong to the inode: a session keeps what it mapped, as long as the
  * file has a name. Both take the session lock.
@@ -297,7 +306,7 @@ void rangeop_remove(struct session *s, const struct udax_msg *m);
 /* Writes @f back as a whole; @done on some helper. Takes a reference. */
 void rangeop_writeback(struct udaxd *d, struct file *f,
 		       void (*done)(struct exec *x, struct task *t), void *arg);
-/* Replies to @m when the files that nobody maps any more are written back. */
+/* Replies to @m when the files that nobody maps any more have ended, written back. */
 void rangeop_sync_removed(struct session *s, const struct udax_msg *m,
 			  const struct region_ref *removed);
 

@@ -35,17 +35,18 @@ lingers () {
 	test "$(daemon_status lingering)" = "$1"
 }
 
-# The same with and without a pause in which udaxd forgets the file. An answer to
-# `wait` is a line from $scratch/in.
+# counts OUT [OP...]: the same with and without a pause in which udaxd forgets the
+# file. An answer to `wait` is a line from $scratch/in.
 counts () {
+	out=$1
+	shift
 	rm -f "$pmem/f"
-	# shellcheck disable=SC2086
 	daemon_run -- "$mapper" "$pmem/f" size 6m \
-		map 0 6m rw fill 0 5m 1 unmap $1 \
-		map 0 6m rw check 0 5m 1 put 5m 7 unmap $1 \
-		map 0 1m r check 0 1m 1 unmap $1 \
+		map 0 6m rw fill 0 5m 1 unmap "$@" \
+		map 0 6m rw check 0 5m 1 put 5m 7 unmap "$@" \
+		map 0 1m r check 0 1m 1 unmap "$@" \
 		map 0 6m rw check 0 5m 1 zero 5200k 8k unmap \
-		<"$scratch/in" >"$scratch/out" || fail "mapper"
+		<"$scratch/in" >"$out" || fail "mapper"
 	for name in faults.total faults.pte faults.pmd mappings \
 		fallback.conflict fallback.eof; do
 		echo "$name $(summary $name)"
@@ -56,11 +57,12 @@ pmem=$scratch/p		# udax_run sets it
 daemon_start
 daemon_warm
 mkfifo "$scratch/in" "$scratch/out"
-exec 3<>"$scratch/in" 4<>"$scratch/out"
-counts '' >"$scratch/fast"
+exec 3<>"$scratch/in"
+counts /dev/null >"$scratch/fast"
 grep -q 'pmd 0' "$scratch/fast" && fail "no 2M fault: $(cat "$scratch/fast")"
-counts 'wait pause' >"$scratch/slow" &
+counts "$scratch/out" wait pause >"$scratch/slow" &
 slow=$!
+exec 4<"$scratch/out"
 for n in 1 2 3; do
 	told 4 pause
 	wait_for lingers 0
@@ -86,14 +88,16 @@ done
 
 daemon_stop_quiet
 
-# An image does not linger: it is written back when munmap() returns, and the next
-# mapping is loaded from what the file holds then.
+# An image does not linger: it is written back, and has ended, when munmap() returns,
+# and the next mapping is loaded from what the file holds then.
 if test "$(stat -f -c %T "${UDAX_TEST_DISK:-/var/tmp}")" != tmpfs; then
 	image_scratch
+	changes "$disk/p"
 	udax_run "$disk" -- "$mapper" "$disk/f" size 6m map 0 6m rw \
 		fill 0 6m 1 unmap wait pause map 0 6m rw check 0 3m 1 \
 		check 3m 3m 2 put 0 9 unmap wait pause <"$scratch/in" >"$scratch/out" &
 	run=$!
+	exec 4<"$scratch/out"
 	told 4 pause
 	"$mapper" "$disk/f" map 0 6m rw check 0 6m 1 fill 3m 3m 2 ||
 		fail "an image was not written back by munmap()"
