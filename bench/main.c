@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "dax/protocol.h"
+#include "lib/stdio_fds.h"
 #include "proc.h"
 #include "sim_load.h"
 
@@ -293,9 +294,8 @@ static int run_main(int argc, char **argv)
 	return e ? run_one(&opts, e) : run_all(&opts);
 }
 
-int main(int argc, char **argv)
+static int run_verb(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 2)
 		return usage_error("which verb?", NULL);
 	if (!strcmp(argv[1], "list"))
@@ -324,4 +324,17 @@ int main(int argc, char **argv)
 		return BENCH_OK;
 	}
 	return usage_error("no such verb", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	stdio_fds_open();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	status = run_verb(argc, argv);
+	if (stdout_is_written())
+		return status;
+	fputs("udax-bench: cannot write to standard output\n", stderr);
+	return BENCH_FAIL;
 }

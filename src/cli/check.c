@@ -335,6 +335,8 @@ static int check_options(struct options *o, int argc)
 		return usage_error("check", "--kernel, --fs, --extents, --live, "
 				   "--against, --faults and --max-states go with "
 				   "--race");
+	if (o->replay && o->protocol)
+		return usage_error("check", "--replay: its schedule names the protocol");
 	if (!o->protocol)
 		o->protocol = "616";
 	if (optind < argc)

@@ -233,6 +233,10 @@ static int load_and_run(const struct check_race *c, struct race_options *o)
 	}
 	if (!status && c->against)
 		status = load_outcomes(c->against, &recorded);
+	if (!status && c->against && !recorded.nr) {
+		complain("%s: no outcome in it", c->against);
+		status = EXIT_USAGE;
+	}
 	if (!status)
 		status = run(c, &script, o, c->against ? &recorded : NULL);
 	outcomes_free(&recorded);

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "dax/protocol.h"
+#include "lib/stdio_fds.h"
 
 static const struct verb {
 	const char *name;
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 	const char *name;
 	int status;
 
+	stdio_fds_open();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -99,8 +101,7 @@ int main(int argc, char **argv)
 		status = list_protocols();
 	else
 		return unknown(name);
-	/* A full disk must not pass for success. */
-	if (fflush(stdout) || ferror(stdout)) {
+	if (!stdout_is_written()) {
 		complain("cannot write to standard output");
 		return EXIT_UDAX;
 	}

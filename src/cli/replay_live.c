@@ -25,13 +25,24 @@ struct run {
 	char trace_path[40];
 };
 
+/* The signal that ended a set of runs; a terminal's goes to the program as well. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
 static int wait_for(pid_t pid)
 {
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -1;
+		if (interrupted)
+			kill(pid, SIGKILL);
+	}
 	return status;
 }
 
@@ -56,6 +67,8 @@ static int daemon_start(struct run *run)
 		return EXIT_UDAX;
 	if (read(run->daemon.ready, &byte, 1) == 1)
 		return -1;
+	if (interrupted)
+		return 128 + interrupted;
 	status = wait_for(run->daemon.pid);
 	run->daemon.pid = 0;
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CANNOT ?
@@ -108,6 +121,8 @@ static int run_program(const struct run *run, FILE *out)
 		return EXIT_UDAX;
 	}
 	status = wait_for(pid);
+	if (interrupted)
+		return 128 + interrupted;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	complain("%s: the replay was ended by signal %d", run->path,
@@ -174,6 +189,7 @@ static void progress(const char *path, unsigned int done, unsigned int runs)
 int replay_live(const char *path, const struct script *script,
 		const struct replay_options *o, unsigned int runs)
 {
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 	struct outcomes set;
 	int status = 0;
 
@@ -183,11 +199,19 @@ int replay_live(const char *path, const struct script *script,
 	snprintf(set.name, sizeof(set.name), "%s", o->scenario);
 	snprintf(set.fs, sizeof(set.fs), "%s", o->variant->fs);
 	snprintf(set.kernel, sizeof(set.kernel), "%s", o->variant->kernel);
+	/* The second one ends us as it would anybody. */
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
 	for (unsigned int i = 0; i < runs && !status; i++) {
 		status = collect(path, script, o, &set);
+		if (!status && interrupted)
+			status = 128 + interrupted;
 		progress(path, i + 1, runs);
 	}
-	if (!status) {
+	if (interrupted)
+		complain("%s: interrupted after %lu of %u runs", path,
+			 outcomes_runs(&set), runs);
+	if (!status || interrupted) {
 		outcomes_sort(&set);
 		outcomes_print(&set, NULL, o->out);
 	}

@@ -27,6 +27,7 @@ struct options {
 	const struct script_format *format;
 	const char *path;
 	const char *events[PATTERNS_MAX];	/* none: all */
+	bool found[PATTERNS_MAX];		/* in the trace, whoever's */
 	unsigned int nr_events;
 	uint32_t pid, tid;			/* 0: all */
 };
@@ -136,19 +137,21 @@ static int parse(struct options *o, int argc, char **argv)
 
 /* ------------------------------------------------------------------- events */
 
-static bool wanted(const struct options *o, const struct script_event *e)
+static bool wanted(struct options *o, const struct script_event *e)
 {
+	bool named = !o->nr_events;
+
+	for (unsigned int i = 0; i < o->nr_events; i++)
+		if (!fnmatch(o->events[i], e->name, 0))
+			named = o->found[i] = true;
 	if (o->tid && e->hdr->tid != o->tid)
 		return false;
 	if (o->pid && (!e->session || e->session->pid != o->pid))
 		return false;
-	for (unsigned int i = 0; i < o->nr_events; i++)
-		if (!fnmatch(o->events[i], e->name, 0))
-			return true;
-	return !o->nr_events;
+	return named;
 }
 
-static int print_record(const struct options *o, struct script_names *names,
+static int print_record(struct options *o, struct script_names *names,
 			void *state, const struct udax_trace_hdr *hdr)
 {
 	struct script_event e = { .hdr = hdr };
@@ -169,7 +172,7 @@ static int print_record(const struct options *o, struct script_names *names,
 }
 
 /* 0 or a reader's or a format's -errno. */
-static int print_all(const struct options *o, struct trace_reader *r)
+static int print_all(struct options *o, struct trace_reader *r)
 {
 	struct script_names names = { NULL };
 	const struct udax_trace_hdr *hdr;
@@ -205,6 +208,9 @@ static int finish(const struct options *o, struct trace_reader *r, int err)
 	if (lost)
 		complain("%s: %" PRIu64 " record%s dropped (--trace-size)",
 			 o->path, lost, lost == 1 ? " was" : "s were");
+	for (unsigned int i = 0; i < o->nr_events; i++)
+		if (!o->found[i])
+			complain("%s: no event %s in it", o->path, o->events[i]);
 	if (!err)
 		return 0;
 	complain("%s: %s", o->path, err == -ENODATA ? "cut short" : "damaged");

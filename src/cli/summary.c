@@ -40,16 +40,28 @@ static json_int_t sum(const json_t *o)
 	return n;
 }
 
-static void group(const json_t *summary, const char *name, const char *label,
-		  FILE *out)
+static void counted(json_int_t n, const json_t *o, const char *label, FILE *out)
 {
-	const json_t *o = json_object_get(summary, name);
-	json_int_t n = sum(o);
-
 	if (!n)
 		return;
 	fprintf(out, COUNT "%-12s", n, label);
 	members(o, out);
+}
+
+static void group(const json_t *summary, const char *name, const char *label,
+		  FILE *out)
+{
+	const json_t *o = json_object_get(summary, name);
+
+	counted(sum(o), o, label, out);
+}
+
+/* Calls of a wake function; the other members are what these did. */
+static void wakes(const json_t *summary, FILE *out)
+{
+	const json_t *o = json_object_get(summary, "wakes");
+
+	counted(json_number(o, "next") + json_number(o, "all"), o, "wakes", out);
 }
 
 static void count(const json_t *summary, const char *name, const char *label,
@@ -145,7 +157,7 @@ void print_summary(const json_t *s, FILE *out)
 	count(s, "result.needdsync", "needed the metadata synced", out);
 	count(s, "result.cow", "private copies", out);
 	count(s, "waits", "waits", out);
-	group(s, "wakes", "wakes", out);
+	wakes(s, out);
 	lost(s, out);
 	quantiles(json_object_get(json_object_get(s, "lost_ns"), "detect"),
 		  "to be found", out);

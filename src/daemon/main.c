@@ -24,6 +24,7 @@
 #include "daemon/hold.h"
 #include "io/uffd_own.h"
 #include "lib/sock.h"
+#include "lib/stdio_fds.h"
 
 #define EXIT_CANNOT 77	/* this machine cannot serve faults */
 
@@ -272,8 +273,14 @@ int main(int argc, char **argv)
 {
 	static struct udaxd daemon;
 	struct udaxd *d = &daemon;
-	int code = udaxd_options_parse(&d->opt, argc, argv), sigfd;
+	int code, sigfd;
 
+	stdio_fds_open();
+	code = udaxd_options_parse(&d->opt, argc, argv);
+	if (code >= 0 && !stdout_is_written()) {
+		logmsg("cannot write to standard output");
+		return 1;
+	}
 	if (code >= 0)
 		return code;
 	d->holds = d->opt.holds;

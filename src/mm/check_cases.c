@@ -227,26 +227,30 @@ static bool parse_table(struct check_case *c, char *text)
 	return false;
 }
 
-bool check_parse_schedule(struct check_case *c, const char *schedule,
-			  const char **steps)
+const char *check_parse_schedule(struct check_case *c, const char *schedule,
+				 const char **steps)
 {
 	const struct dax_protocol *p;
 	char buf[96], *table, *ops;
 	const char *end = strrchr(schedule, ':');
 
 	if (!end || (size_t)(end - schedule) >= sizeof(buf))
-		return false;
+		return "not PROTOCOL:TABLE:OPERATIONS:STEPS";
 	*steps = end + 1;
 	memcpy(buf, schedule, end - schedule);
 	buf[end - schedule] = '\0';
 	table = strchr(buf, ':');
 	ops = table ? strchr(table + 1, ':') : NULL;
 	if (!ops)
-		return false;
+		return "not PROTOCOL:TABLE:OPERATIONS:STEPS";
 	*table++ = *ops++ = '\0';
 	p = dax_protocol_find(buf);
-	if (!p || !parse_table(c, table))
-		return false;
+	if (!p)
+		return "no such protocol";
 	c->protocol = p->name;
-	return check_parse_operations(c, ops);
+	if (!parse_table(c, table))
+		return "no such table";
+	if (!check_parse_operations(c, ops))
+		return "no such operations";
+	return NULL;
 }

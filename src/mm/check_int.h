@@ -63,8 +63,8 @@ static inline bool check_runnable(const struct check_task *t)
 	return t->running && !t->parked;
 }
 
-/* Parses all but the steps; *@steps is where they begin. */
-bool check_parse_schedule(struct check_case *c, const char *schedule,
-			  const char **steps);
+/* Parses all but the steps; *@steps is where they begin. What is wrong, or NULL. */
+const char *check_parse_schedule(struct check_case *c, const char *schedule,
+				 const char **steps);
 
 #endif

@@ -283,12 +283,13 @@ static int replay_steps(struct printer *p, const char *steps, char *msg,
 int check_replay(const char *schedule, FILE *out, char *msg, size_t len)
 {
 	struct printer p = { .out = out };
-	const char *steps;
+	const char *steps, *wrong = check_parse_schedule(&p.c, schedule, &steps);
 	int rc;
 
-	if (!check_parse_schedule(&p.c, schedule, &steps) ||
-	    !steps_fit(&p, steps)) {
-		snprintf(msg, len, "no schedule");
+	if (!wrong && !steps_fit(&p, steps))
+		wrong = "its steps are not operations' numbers";
+	if (wrong) {
+		snprintf(msg, len, "%s", wrong);
 		return -EINVAL;
 	}
 	p.s = aligned_alloc(64, sizeof(*p.s));

@@ -133,6 +133,10 @@ int extlog_parse(struct extlog *e, const char *text, size_t len,
 		rc = parse_line(&r, line);
 	}
 	free(copy);
+	if (!rc && !r.last) {
+		r.line = 0;
+		rc = fail(&r, "not a log: no operation in it");
+	}
 	if (rc)
 		extlog_free(e);
 	return rc;

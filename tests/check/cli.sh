@@ -28,6 +28,18 @@ refused --replay 616:empty+nothing:P1:0
 refused --replay 616:empty:P1:0 --json
 refused argument
 
+# What is wrong with a schedule is said.
+wrong () {
+	refused --replay "$2"
+	grep -q -e "$1" "$scratch/err" || fail "$2: $(cat "$scratch/err")"
+}
+wrong 'no such protocol' nobody:empty:P1:0
+wrong 'no such table' 616:full:P1:0
+wrong 'no such operations' 616:empty:P9:0
+wrong 'its steps' 616:empty:P1:x
+wrong 'PROTOCOL:TABLE:' 616:empty
+refused --replay 616:empty:P1:0 --protocol buggy
+
 # The bug of 2019, as a schedule, the printed way and again.
 udax check --protocol buggy --litmus L1 >"$scratch/l1" || fail "L1"
 schedule=$(sed -n 's/^  \(buggy:empty:P1,M0:[01]*\)$/\1/p' "$scratch/l1")

@@ -33,6 +33,32 @@ says 2 err 'unknown verb' udax frobnicate
 says 2 err 'unknown verb' udax help frobnicate
 says 2 err 'unknown verb' udax --frobnicate
 
+# What cannot be written is not a success; nor does a file that is opened take the
+# place of a stream that is closed.
+lost () {
+	want=$1
+	shift
+	"$@" >/dev/full 2>"$scratch/err"
+	expect_status $? "$want" "$* >/dev/full"
+	grep -q 'cannot write' "$scratch/err" || fail "$*: $(cat "$scratch/err")"
+	"$@" 2>"$scratch/err" >&-
+	expect_status $? "$want" "$* >&-"
+}
+lost 125 udax --help
+lost 125 udax --list-protocols
+lost 1 "$top_builddir/udaxd" --help
+lost 1 "$top_builddir/udaxd" --dump-config
+lost 1 "$top_builddir/udax-bench" list
+cat >"$scratch/script" <<'EOF'
+create A 4M
+map M A shared rw 0 4M
+touch 0 M 0 w 1
+EOF
+if test -w /dev/userfaultfd; then
+	udax replay --driver live "$scratch/script" 2>"$scratch/err" >&-
+	expect_status $? 125 "replay --driver live >&-"
+fi
+
 udax --list-cmds >"$scratch/verbs" || fail "--list-cmds"
 for verb in run status list set shutdown doctor help; do
 	grep -q -x "$verb" "$scratch/verbs" || fail "--list-cmds: no $verb"
