@@ -364,10 +364,14 @@ static void fault_event(struct chrome *c, struct row *row,
 			open_slice(c, row, e, "wait");
 		return;
 	case UDAX_TRACE_WAIT_END:
-		if (!own || row->depth != IN_WAIT)
+		if (own && row->depth == IN_WAIT) {
+			arrow(c, row, e);
+			close_slices(c, row, IN_ATTEMPT, e, true);
 			return;
+		}
+		/* Its page was mapped for another: the thread is elsewhere by now. */
+		dot(c, row, e);
 		arrow(c, row, e);
-		close_slices(c, row, IN_ATTEMPT, e, true);
 		return;
 	case UDAX_TRACE_WAKE:
 		wake(c, row, e);
