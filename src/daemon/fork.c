@@ -21,7 +21,11 @@
 /* The child's regions are the parent's; shared page tables are not copied. */
 static int clone_regions(struct session *child, struct session *parent)
 {
-	struct region **all, *left_out = NULL;
+	struct {
+		struct region *r;
+		unsigned int tables;
+	} *all;
+	struct region *left_out = NULL;
 	unsigned int nr = 0;
 	int err = 0;
 
@@ -29,21 +33,22 @@ static int clone_regions(struct session *child, struct session *parent)
 	all = calloc(parent->nr_regions + 1, sizeof(*all));
 	for (unsigned int i = 0; all && i < parent->nr_regions; i++) {
 		region_get(parent->regions[i]);
-		all[nr++] = parent->regions[i];
+		all[nr].r = parent->regions[i];
+		all[nr++].tables = shadow_shared_tables(parent->regions[i]);
 	}
 	lock_release(&parent->lock);
 	if (!all)
 		return -ENOMEM;
 	lock_take(&child->lock);
 	for (unsigned int i = 0; i < nr && !err; i++) {
-		struct region *p = all[i];
+		struct region *p = all[i].r;
 		struct region *r = region_new(child, p->file, p->start, p->end,
 					      p->offset, p->prot, p->flags,
 					      p->wp);
 
 		if (r) {
 			r->id = p->id;
-			shadow_forked(r, p);
+			shadow_forked(r, p, all[i].tables);
 		}
 		err = r ? region_insert(child, r) : -ENOMEM;
 		if (err)
@@ -53,7 +58,7 @@ static int clone_regions(struct session *child, struct session *parent)
 	if (left_out)
 		region_put(left_out);
 	for (unsigned int i = 0; i < nr; i++)
-		region_put(all[i]);
+		region_put(all[i].r);
 	free(all);
 	return err;
 }

@@ -172,7 +172,15 @@ void shadow_merge(struct session *s, uint64_t start, uint64_t end,
 void shadow_moved(struct region *new, struct region *old, uint64_t from,
 		  uint64_t stop, uint64_t delta);
 /* A forked child has @r as its copy of @parent. */
-void shadow_forked(struct region *r, struct region *parent);
+void shadow_forked(struct region *r, struct region *parent,
+		   unsigned int tables);
+/*
+ * At which ends of @r a page table of neighbours hangs over it, if fork() copies
+ * the tables of @r. Session lock held.
+ */
+#define SHADOW_FIRST	0x1
+#define SHADOW_LAST	0x2
+unsigned int shadow_shared_tables(struct region *r);
 /*
  * Before mprotect and mremap, once nobody installs: what is writable would stay
  * so, unseen. The tables keep what they have: a fault is a refill.

@@ -186,6 +186,20 @@ void shadow_moved(struct region *new, struct region *old, uint64_t from,
 	pgtable_each(&old->pt, from, stop, drop_moved, &m);
 }
 
+unsigned int shadow_shared_tables(struct region *r)
+{
+	uint64_t first = r->start & ~PMD_MASK, last = (r->end - 1) & ~PMD_MASK;
+	unsigned int tables = 0;
+
+	if (!r->file->exact || !r->anon)
+		return 0;
+	if (sticks_out(r, first) && table_of_others(r->session, r, first))
+		tables |= SHADOW_FIRST;
+	if (sticks_out(r, last) && table_of_others(r->session, r, last))
+		tables |= SHADOW_LAST;
+	return tables;
+}
+
 static void drop_huge(void *arg, uint64_t from, uint64_t to)
 {
 	struct region *r = arg;
@@ -199,11 +213,16 @@ static void drop_huge(void *arg, uint64_t from, uint64_t to)
  * of files fault again, and so do all shared mappings: the shim zaps those in
  * the child.
  */
-void shadow_forked(struct region *r, struct region *parent)
+void shadow_forked(struct region *r, struct region *parent,
+		   unsigned int tables)
 {
 	r->anon = parent->anon;
 	if (!parent->file->exact || !parent->anon)
 		return;
+	if (tables & SHADOW_FIRST)
+		pgtable_set_table(&r->pt, r->start);
+	if (tables & SHADOW_LAST)
+		pgtable_set_table(&r->pt, r->end - 1);
 	pgtable_copy(&r->pt, &parent->pt, r->start, r->end, 0);
 	pgtable_each(&r->pt, r->start, r->end, drop_huge, r);
 	pgtable_wrprotect(&r->pt, r->start, r->end);
