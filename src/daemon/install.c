@@ -396,6 +396,13 @@ enum task_next install_map(struct exec *x, struct task *t)
 
 	if (hand_over(x, t, pmd && !zero))
 		return TASK_AWAY;
+	/* dax_pmd_load_hole(): another thread's is there. */
+	if (t->file->exact && map == DAX_MAP_PMD_ZERO &&
+	    t->file->mapping.proto->zero_pmd_falls_back &&
+	    pgtable_is_huge(&t->region->pt, t->addr)) {
+		t->op.ans.error = -EEXIST;
+		return TASK_STEP;
+	}
 	t->op.ans.error = install(x, t, pmd, zero);
 	return TASK_STEP;
 }
@@ -405,6 +412,11 @@ enum task_next install_private(struct exec *x, struct task *t)
 {
 	if (hand_over(x, t, false))
 		return TASK_AWAY;
+	/* finish_fault(): another thread's copy is there. */
+	if (t->file->exact && pgtable_has(&t->region->pt, t->addr, true)) {
+		t->op.ans.error = -EEXIST;
+		return TASK_STEP;
+	}
 	t->op.ask.write = true;
 	t->op.ans.error = install(x, t, false, false);
 	return TASK_STEP;
