@@ -241,7 +241,7 @@ enum udax_fs {
 	 * child is not known yet, to be asked again.
 	 */
 	UDAX_FS_PROBE,
-	/* EEXIST: the emulated page table maps addr; else ENOENT, ESRCH */
+	/* EEXIST: an access hits, by the emulated page table; else ENOENT, ESRCH */
 	UDAX_FS_LOOK,
 	/* The reply comes when no fault is being served. */
 	UDAX_FS_QUIET,
@@ -254,7 +254,7 @@ struct udax_fs_msg {
 	uint64_t addr;		/* PROBE, LOOK */
 	uint32_t child;		/* the same: 0, or n: in the n-th forked child */
 	uint32_t tid;		/* PROBE: of the thread that faulted */
-	uint32_t write;		/* PROBE */
+	uint32_t write;		/* PROBE, LOOK */
 	uint32_t pad;
 };
 

@@ -181,7 +181,10 @@ void live_log_free(struct live *l);
 void live_log_drain(struct replay *r);
 /* The thread @tid is to be called @who: T0, main, child. */
 const char *live_who(struct live *l, pid_t tid);
-/* Have messages of @tid been seen since the last call? Forgets it. */
-bool live_log_seen(struct live *l, pid_t tid);
+/*
+ * Have messages of @tid been seen since the last call? Forgets it. @refused, if
+ * not NULL: did the last of them come to SIGBUS?
+ */
+bool live_log_seen(struct live *l, pid_t tid, bool *refused);
 
 #endif

@@ -30,7 +30,10 @@ struct live_log {
 	union record *record;		/* @nr of @room, since the last drain */
 	size_t nr, room;
 	pid_t main;
-	pid_t seen[MAX_SEEN];		/* threads with messages, @nr_seen */
+	struct seen {			/* threads with messages, @nr_seen */
+		pid_t tid;
+		bool refused;		/* the last came to SIGBUS */
+	} seen[MAX_SEEN];
 	unsigned int nr_seen;
 };
 
@@ -65,25 +68,35 @@ const char *live_who(struct live *l, pid_t tid)
 	return tid == l->log->main ? "main" : "child";
 }
 
-static void see(struct live_log *g, pid_t tid)
+static struct seen *find_seen(struct live_log *g, pid_t tid)
 {
 	for (unsigned int i = 0; i < g->nr_seen; i++)
-		if (g->seen[i] == tid)
-			return;
-	if (g->nr_seen < MAX_SEEN)
-		g->seen[g->nr_seen++] = tid;
+		if (g->seen[i].tid == tid)
+			return &g->seen[i];
+	return NULL;
 }
 
-bool live_log_seen(struct live *l, pid_t tid)
+static void see(struct live_log *g, pid_t tid)
+{
+	struct seen *seen = find_seen(g, tid);
+
+	if (!seen && g->nr_seen < MAX_SEEN)
+		seen = &g->seen[g->nr_seen++];
+	if (seen)
+		*seen = (struct seen){ .tid = tid };
+}
+
+bool live_log_seen(struct live *l, pid_t tid, bool *refused)
 {
 	struct live_log *g = l->log;
+	struct seen *seen = find_seen(g, tid);
 
-	for (unsigned int i = 0; i < g->nr_seen; i++)
-		if (g->seen[i] == tid) {
-			g->seen[i] = g->seen[--g->nr_seen];
-			return true;
-		}
-	return false;
+	if (refused)
+		*refused = seen && seen->refused;
+	if (!seen)
+		return false;
+	*seen = g->seen[--g->nr_seen];
+	return true;
 }
 
 static void set_who(struct replay *r, pid_t tid)
@@ -188,8 +201,8 @@ static void page_fault(struct replay *r, const struct udax_trace_page_fault *p)
 	if (l->told)
 		return;
 	see(l->log, p->hdr.tid);
-	if (p->refill || l->populating ||
-	    !replay_named(r, p->address))
+	if (p->refill || !replay_named(r, p->address) ||
+	    (l->populating && p->hdr.tid == (uint32_t)l->log->main))
 		return;
 	log_page_fault(&r->log, replay_place(r, p->address),
 		       !l->in_kernel || p->hdr.tid != (uint32_t)l->log->main,
@@ -211,8 +224,12 @@ static void attempt(struct replay *r, size_t end)
 		.unlocked = d->unlocked,
 		.result = d->result,
 	};
+	struct seen *seen;
 	size_t i = end;
 
+	seen = find_seen(live_of(r)->log, d->hdr.tid);
+	if (seen)
+		seen->refused = d->result & DAX_FAULT_SIGBUS;
 	if (!d->order && d->flags & DAX_FAULT_FLAG_WRITE &&
 	    live_is_private(r, d->address) &&
 	    strcmp(live_who(live_of(r), d->hdr.tid), "child"))

@@ -197,6 +197,19 @@ static int ask(struct replay *r, const struct udax_fs_msg *fs)
 	return err;
 }
 
+static bool hits(struct replay *r, const struct live_access *a, bool write,
+		 unsigned int child)
+{
+	struct udax_fs_msg fs = {
+		.what = UDAX_FS_LOOK,
+		.addr = a->addr & ~(DAX_PAGE_SIZE - 1),
+		.write = write,
+		.child = child,
+	};
+
+	return ask(r, &fs) == -EEXIST;
+}
+
 /*
  * Would the CPU have found a translation? Of a huge pmd there are in reality but
  * the pages that were touched.
@@ -205,15 +218,10 @@ static bool is_mapped(struct replay *r, const struct live_access *a,
 		      unsigned int child)
 {
 	const struct vma *vma = mm_find_vma(&r->mm, a->addr);
-	struct udax_fs_msg fs = {
-		.what = UDAX_FS_LOOK,
-		.addr = a->addr & ~(DAX_PAGE_SIZE - 1),
-		.child = child,
-	};
 
 	if (a->error & PF_PROT)
 		return true;
-	return vma && vma->flags & VMA_ACCESS && ask(r, &fs) == -EEXIST;
+	return vma && vma->flags & VMA_ACCESS && hits(r, a, false, child);
 }
 
 /*
@@ -242,16 +250,22 @@ static void probe(struct replay *r, const struct live_access *a, pid_t tid,
 static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 		     unsigned int child, struct replay_access *out)
 {
-	bool seen, copied;
+	bool seen, refused, copied;
 
 	live_settle(r);
-	seen = live_log_seen(live_of(r), tid);
+	seen = live_log_seen(live_of(r), tid, &refused);
 	/* The mm's own copy of a page of a private mapping. */
 	copied = !a->signal && !seen && a->faults && a->write && a->private;
+	/* Or one of another thread's, which the kernel had still to make. */
+	if (copied && !a->copied && hits(r, a, true, child))
+		copied = false;
 	out->write = a->write;
 	out->value = a->byte;
 	out->outcome = a->signal == SIGSEGV ? REPLAY_SIGSEGV :
 		       a->signal == SIGBUS ? REPLAY_SIGBUS : REPLAY_OK;
+	/* A fault was under way when the file was cut: that is the one. */
+	if (a->signal == SIGBUS && refused)
+		return;
 	if (a->signal || copied)
 		log_fault(r, a, tid, copied || is_mapped(r, a, child));
 	if (copied && !child)

@@ -376,10 +376,10 @@ static int do_probe(struct exec *x, struct session *s, const struct udax_msg *m)
 	return 0;
 }
 
-/* Does the emulated page table have a translation? */
+/* Would an access hit, by the emulated page table? */
 static int do_look(struct session *s, const struct udax_msg *m)
 {
-	struct mm_slot slot = { .present = false };
+	bool has = false;
 	struct session *who = probed(s, m->fs.child);
 	struct region *r;
 
@@ -389,11 +389,11 @@ static int do_look(struct session *s, const struct udax_msg *m)
 	r = region_lookup(who, m->fs.addr);
 	lock_release(&who->lock);
 	if (r) {
-		pgtable_get(&r->pt, m->fs.addr, &slot);
+		has = pgtable_has(&r->pt, m->fs.addr, m->fs.write);
 		region_put(r);
 	}
 	session_put(who);
-	return slot.present ? EEXIST : ENOENT;
+	return has ? EEXIST : ENOENT;
 }
 
 struct quiet_wait {
