@@ -314,13 +314,14 @@ static void answer(struct replay *r, struct replay_file *file,
 
 /*
  * What of @op decides what it does next, and what the log will tell of it, less
- * what it was given: that, and no more, is what is known.
+ * what it was given: that, and no more, is what is known. @answered: @verb has been.
+ * An answer has points of its own, and may change nothing.
  */
 static void saw_op(struct replay *r, const struct dax_op *op,
-		   enum dax_verb verb, bool slept)
+		   enum dax_verb verb, bool answered, bool slept)
 {
 	uint64_t s[] = {
-		verb, op->step, op->xas.index, op->xas.at, op->entry,
+		verb, answered, op->step, op->xas.index, op->xas.at, op->entry,
 		op->new_entry, op->grabbed, op->inserted, op->unlocked,
 		op->result, op->reason, op->error, op->ans.slot, op->ans.error,
 		op->ans.iomap.error, op->ans.iomap.type, op->ans.iomap.flags,
@@ -362,13 +363,13 @@ void model_run(struct replay *r, struct replay_file *file, struct dax_op *op,
 		verb = dax_op_step(op);
 		lock_release(&op->mapping->i_pages);
 		slept |= verb == DAX_PARK;
-		saw_op(r, op, verb, slept);
+		saw_op(r, op, verb, false, slept);
 		step_woken(r, op);
 		if (m->stats.downgrades > downgrades)
 			log_event(&r->log, "wakeall");
 		quiet = false;
 		answer(r, file, op, verb, mm, vma, addr, &quiet);
-		saw_op(r, op, verb, slept);
+		saw_op(r, op, verb, true, slept);
 	} while (verb != DAX_DONE && !r->error);
 	model_unmark(r);
 }

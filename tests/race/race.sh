@@ -44,6 +44,32 @@ for expected in "$own"/*.outcomes; do
 		fail "$script: more outcomes: $(cat "$scratch/set")"
 done
 
+# One after the other: a truncate that has nothing to unmap was taken for one that
+# has not begun to, and whatever comes after it was not looked at.
+cat >"$scratch/serial.script" <<'END'
+create A 2M
+map M A shared rw 0 2M
+arm 0 M 0 w 1
+arm 1 M 1M r
+go
+truncate A 4K
+join 0
+join 1
+END
+cat >"$scratch/serial.outcomes" <<'END'
+outcome x1
+  T0: p M+0P user w np
+  T0: f M+0P pg=0 try=PMD acc=w grab=- ins=- unl=- res=FALLBACK
+  T0: f M+0P pg=0 try=PTE acc=w grab=PTE.EMPTY ins=PTE unl=PTE res=MAJOR|NOPAGE
+  T1: p M+256P user r np
+  T1: f M+256P pg=256 try=PTE acc=r grab=- ins=- unl=- res=SIGBUS
+  = truncate A 4K -> ok
+  = join 0 -> ok
+  = join 1 -> SIGBUS
+END
+allows "$scratch/serial.script" "$scratch/serial.outcomes"
+allows "$scratch/serial.script" "$scratch/serial.outcomes" --no-por
+
 # What is merged, or not looked at apart, changes no set.
 for script in "$corpus"/*.script "$own"/*.script; do
 	for fs in xfs ext4; do
