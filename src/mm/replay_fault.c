@@ -183,10 +183,10 @@ static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
 	return result;
 }
 
-/* All that is known of @f. */
-static void saw_fault(struct replay *r, const struct mm_fault *f)
+/* All that is known of @f; @done: its step has been, which has points of its own. */
+static void saw_fault(struct replay *r, const struct mm_fault *f, bool done)
 {
-	uint64_t s[] = { f->step, f->attempt, f->vma_lock, f->flags };
+	uint64_t s[] = { done, f->step, f->attempt, f->vma_lock, f->flags };
 
 	model_recall(r);
 	model_saw(r, s, sizeof(s));
@@ -212,7 +212,7 @@ static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
 	while (!r->error) {
 		mm_get_slot(mm, addr, &f->slot);
 		verb = mm_fault_step(f);
-		saw_fault(r, f);
+		saw_fault(r, f, false);
 		switch (verb) {
 		case MM_FAULT_ATTEMPT:
 			f->attempt = attempt(r, mm, vma, addr, f);
@@ -229,7 +229,7 @@ static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
 		case MM_FAULT_RETRY:
 			return verb;
 		}
-		saw_fault(r, f);
+		saw_fault(r, f, true);
 		if (!model_solo(r))
 			model_point(r);
 	}
