@@ -406,6 +406,9 @@ void bracket_end(struct exec *x, struct session *s, const struct udax_msg *msg)
 	lock_release(&s->lock);
 	release(s, e->waiting);
 	if (msg->hdr.flags & UDAX_F_REPLY) {
+		/* What was opened before and has not been mapped will not be. */
+		if (e->what == UDAX_CHANGE_MUNMAP)
+			session_remember_open(s, NULL);
 		if (!err && removed.nr && s->image &&
 		    (e->what == UDAX_CHANGE_MUNMAP || e->what == UDAX_CHANGE_MMAP))
 			rangeop_sync_removed(s, msg, &removed);

@@ -104,6 +104,7 @@ struct file {
 	struct lock lock;		/* LOCK_RANK_FILE: the fields below */
 	struct list_head regions;	/* region.file_link: the kernel's i_mmap */
 	unsigned int nr_regions;
+	unsigned int nr_opened;		/* sessions that may be about to map it */
 	/* The invalidate lock: faults shared, truncate and punch exclusive. */
 	bool inval_excl;		/* a writer holds it, or waits: */
 	bool inval_waiting;		/* ... for the shared holders to leave */

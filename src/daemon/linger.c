@@ -223,7 +223,7 @@ void file_await_end(struct file *f, struct request *q)
 	e->request = q;
 	request_get(q);
 	lock_take(&f->lock);
-	mapped = f->nr_regions;
+	mapped = f->nr_regions || f->nr_opened;
 	if (!mapped)
 		list_add_tail(&e->link, &f->enders);
 	lock_release(&f->lock);
@@ -247,6 +247,21 @@ void file_end_waits(struct file *f)
 		request_put(e->request);
 		free(e);
 	}
+}
+
+void file_opened(struct file *f)
+{
+	lock_take(&f->lock);
+	f->nr_opened++;
+	lock_release(&f->lock);
+	file_end_waits(f);
+}
+
+void file_closed(struct file *f)
+{
+	lock_take(&f->lock);
+	f->nr_opened--;
+	lock_release(&f->lock);
 }
 
 static void let_go(struct pool_job *job)

@@ -187,9 +187,13 @@ bool session_process_gone(struct session *s)
 
 void session_remember_open(struct session *s, struct file *f)
 {
-	if (s->opened)
+	if (s->opened) {
+		file_closed(s->opened);
 		file_put(s->d, s->opened);
+	}
 	s->opened = f;
+	if (f)
+		file_opened(f);
 }
 
 static void end_on_home(struct loop *loop, struct loop_msg *msg)

@@ -265,10 +265,13 @@ bool linger_take(struct udaxd *d, uint64_t dev, uint64_t ino, struct backing *b)
 void linger_end(struct udaxd *d, uint64_t session);
 struct request;
 /*
- * @q takes until nobody can find @f any more, or somebody maps it again. The caller
- * holds references of both.
+ * @q takes until nobody can find @f any more, or somebody may map it again. The
+ * caller holds references of both.
  */
 void file_await_end(struct file *f, struct request *q);
+/* session.opened is @f, or was: who may map it keeps nobody waiting either. */
+void file_opened(struct file *f);
+void file_closed(struct file *f);
 /* It has ended; or it was mapped, and file.letting_go set. */
 void file_end_waits(struct file *f);
 void file_let_go(struct file *f);

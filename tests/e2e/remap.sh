@@ -93,6 +93,26 @@ daemon_stop_quiet
 if test "$(stat -f -c %T "${UDAX_TEST_DISK:-/var/tmp}")" != tmpfs; then
 	image_scratch
 	changes "$disk/p"
+	# munmap() does not wait for a mapping that was opened and then refused.
+	cat >"$scratch/refused.py" <<-'EOP'
+		import ctypes, os, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		SIZE, RW, SHARED, NOREPLACE = 1 << 20, 3, 1, 0x100000
+		libc.mmap.restype = ctypes.c_void_p
+		libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int,
+		                      ctypes.c_int, ctypes.c_int, ctypes.c_long)
+		libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+		f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+		os.ftruncate(f, SIZE)
+		at = libc.mmap(None, SIZE, RW, SHARED, f, 0)
+		ctypes.memset(at, 1, SIZE)
+		again = libc.mmap(at, SIZE, RW, SHARED | NOREPLACE, f, 0)
+		assert again == ctypes.c_void_p(-1).value, hex(again)
+		assert libc.munmap(at, SIZE) == 0
+		assert os.pread(f, SIZE, 0) == b"\1" * SIZE
+	EOP
+	udax_run "$disk" -- "$python" "$scratch/refused.py" "$disk/refused" \
+		</dev/null || fail "after a mapping that was refused"
 	udax_run "$disk" -- "$mapper" "$disk/f" size 6m map 0 6m rw \
 		fill 0 6m 1 unmap wait pause map 0 6m rw check 0 3m 1 \
 		check 3m 3m 2 put 0 9 unmap wait pause <"$scratch/in" >"$scratch/out" &
