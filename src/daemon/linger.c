@@ -371,8 +371,10 @@ static bool leaves_room(struct file *f, uint64_t now)
 	lock_take(&f->lock);
 	mapped = f->nr_regions;
 	lock_release(&f->lock);
-	if (mapped || !nameless(f))
+	if (mapped || !nameless(f)) {
+		f->room_until = 0;
 		return false;
+	}
 	if (!f->room_until)
 		f->room_until = now + ROOM_NS;
 	return now < f->room_until;

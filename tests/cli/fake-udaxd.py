@@ -89,6 +89,7 @@ def answer(request):
     return {"known": True, "pids": pids(), "summary": {
         "faults": {"total": 3, "pte": 2, "pmd": 1, "read": 1, "write": 2},
         "fallback": {"colour": 1, "vma": 0}, "huge_bytes": 2 << 20,
+        "wakes": {"next": 4, "all": 2, "woken": 5, "scanned": 9},
         "latency_ns": {"pte": {"p50": 4200, "p99": 11000, "max": 90000}},
         "files": 1, "mappings": fake.get("mappings", 1), "processes": 2,
         "protocol": "616", "token": hello_token}}

@@ -67,6 +67,7 @@ run 0 -- true
 says '1 file, 1 mapping, 2 processes, protocol 616'
 says ' 3  faults .*2 of 4K, 1 of 2M; 1 reads, 2 writes'
 says 'colour 1$'
+says ' 6  wakes .*next 4, all 2, woken 5, scanned 9'
 says '4.20us  4K latency *p99 11.0us, max 90.0us'
 grep -q vma "$scratch/err" && fail "a zero is shown"
 test ! -s "$scratch/out" || fail "the summary is on stdout"

@@ -107,6 +107,11 @@ tid=$(sed -n 's/^ *python3-\([0-9]*\) .*dax_entry_wait_begin:.*/\1/p' \
 script --tid "$tid"
 test "$(grep -c " python3-$tid " "$scratch/out")" -gt 2 || fail "thread $tid"
 grep -v " python3-$tid " "$scratch/out" && fail "more than thread $tid"
+udax script -e 'dax_pte_*,dax_no_such' "$trace" >"$scratch/out" 2>"$scratch/err"
+expect_status $? 0 "an event that is not there"
+test -s "$scratch/out" || fail "what is there is not printed"
+grep -q 'no event dax_no_such in it' "$scratch/err" || fail "$(cat "$scratch/err")"
+test "$(wc -l <"$scratch/err")" = 1 || fail "$(cat "$scratch/err")"
 script --pid 1
 test ! -s "$scratch/out" || fail "events of process 1"
 
