@@ -11,7 +11,7 @@
  * the reply when it has finished. Entries, holds and media are never waited for.
  *
  * A fault that meets a blocked session is dropped: its thread stays asleep and
- * faults again when END wakes the span of all dropped addresses.
+ * faults again when END wakes it.
  */
 #include "daemon/session.h"
 
@@ -75,6 +75,31 @@ void install_end(struct exec *x, struct session *s)
 		reply_if_quiet(s);
 }
 
+static void remember_dropped(struct dropped *d, uint64_t addr)
+{
+	if (d->nr < DROPPED_MAX)
+		d->addr[d->nr] = addr;
+	if (!d->nr || addr < d->start)
+		d->start = addr;
+	if (!d->nr || addr + DAX_PAGE_SIZE > d->end)
+		d->end = addr + DAX_PAGE_SIZE;
+	d->nr++;
+}
+
+/*
+ * One by one: whoever sleeps in between may be in service, and would fault again and
+ * be counted twice.
+ */
+static void wake_dropped(struct session *s, const struct dropped *d)
+{
+	if (d->nr > DROPPED_MAX) {
+		uffd_wake(s->uffd, d->start, d->end - d->start);
+		return;
+	}
+	for (unsigned int i = 0; i < d->nr; i++)
+		uffd_wake(s->uffd, d->addr[i], DAX_PAGE_SIZE);
+}
+
 void bracket_drop(struct exec *x, struct session *s, uint64_t addr)
 {
 	bool wake;
@@ -83,10 +108,7 @@ void bracket_drop(struct exec *x, struct session *s, uint64_t addr)
 	lock_take(&s->lock);
 	wake = !atomic_load(&s->blocked);
 	if (!wake) {
-		if (addr < s->dropped_start)
-			s->dropped_start = addr;
-		if (addr + DAX_PAGE_SIZE > s->dropped_end)
-			s->dropped_end = addr + DAX_PAGE_SIZE;
+		remember_dropped(&s->dropped, addr);
 	}
 	lock_release(&s->lock);
 	if (wake)
@@ -137,8 +159,7 @@ void bracket_block(struct session *s, bool granted)
 		return;
 	}
 	s->reply_pending = true;
-	s->dropped_start = UINT64_MAX;
-	s->dropped_end = 0;
+	s->dropped.nr = 0;
 	atomic_store(&s->blocked, true);
 	lock_release(&s->lock);
 	reply_if_quiet(s);
@@ -146,7 +167,7 @@ void bracket_block(struct session *s, bool granted)
 
 static void release(struct session *s, unsigned int behind)
 {
-	uint64_t start, end;
+	struct dropped dropped;
 
 	for (unsigned int i = 0; i < sizeof(s->unknown) / sizeof(s->unknown[0]); i++)
 		atomic_store(&s->unknown[i], 0);
@@ -155,14 +176,12 @@ static void release(struct session *s, unsigned int behind)
 	atomic_store(&s->blocked, false);
 	s->reply_pending = false;
 	mmap_lock_write_end(s->home->x, s, behind);
-	start = s->dropped_start;
-	end = s->dropped_end;
-	s->dropped_start = UINT64_MAX;
-	s->dropped_end = 0;
+	dropped = s->dropped;
+	s->dropped.nr = 0;
 	zap_resume(s);
 	lock_release(&s->lock);
-	if (start < end && s->uffd >= 0)
-		uffd_wake(s->uffd, start, end - start);
+	if (s->uffd >= 0)
+		wake_dropped(s, &dropped);
 }
 
 void bracket_release(struct session *s)

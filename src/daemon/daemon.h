@@ -171,6 +171,14 @@ struct zapper {
 	struct list_head waits;		/* zap_wait.link */
 };
 
+/* Whose faults a bracket has dropped. More than @addr has room for: all in the span. */
+#define DROPPED_MAX 64
+struct dropped {
+	uint64_t addr[DROPPED_MAX];
+	uint64_t start, end;
+	unsigned int nr;
+};
+
 /* One memory of one program. */
 struct session {
 	struct list_head link;		/* udaxd.sessions, daemon lock */
@@ -207,7 +215,7 @@ struct session {
 	/* Addresses without a region since the last change of the regions. */
 	_Atomic uint64_t unknown[16];
 	atomic_uint nr_unknown;
-	uint64_t dropped_start, dropped_end;	/* sleepers to wake at the end */
+	struct dropped dropped;		/* session lock */
 	struct reader *readers;		/* [udaxd.nr_workers]; readers.h */
 	struct loop_op sock_op, pidfd_op;	/* home worker */
 	bool rewatch;			/* home worker: poll the socket anew */

@@ -67,7 +67,6 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	atomic_store(&s->sock, -1);
 	lock_init(&s->lock, LOCK_RANK_SESSION, "session");
 	atomic_store(&s->refs, 1);
-	s->dropped_start = UINT64_MAX;
 	mmap_lock_init(&s->mmap_lock);
 	list_init(&s->link);
 	list_init(&s->fs_files);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whom the end of a bracket wakes: the threads whose faults it dropped, and not who
+ * sleeps between them, whose fault may be in service. The program is this one.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/session.h"
+#include "io/uffd.h"
+
+#define PAGES (DROPPED_MAX + 3u)
+
+struct world {
+	struct exec x, *execs[1];
+	struct udaxd d;
+	struct worker home;
+	struct session s;
+	struct fault_stats stats, *per_exec[1];
+	volatile char *map;
+	pthread_t threads[PAGES];
+	unsigned int nr;
+};
+
+
+/* What main() has of udaxd; nobody here calls it. */
+void logmsg(const char *fmt, ...)
+{
+}
+
+void logv(const struct udaxd *d, const char *fmt, ...)
+{
+}
+
+void udaxd_stop(struct udaxd *d)
+{
+	abort();
+}
+
+static struct world *world_new(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	uint64_t granted;
+
+	assert_non_null(w);
+	w->map = mmap(NULL, PAGES * DAX_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(w->map, MAP_FAILED);
+	w->s.uffd = uffd_open(-1, true);
+	assert_true(w->s.uffd >= 0);
+	assert_int_equal(uffd_api(w->s.uffd, 0, 0, &granted), 0);
+	assert_int_equal(uffd_register(w->s.uffd, (uintptr_t)w->map,
+				       PAGES * DAX_PAGE_SIZE, UFFD_MISSING), 0);
+	w->execs[0] = &w->x;
+	w->d.execs = w->execs;
+	w->d.nr_execs = 1;
+	w->home.x = &w->x;
+	w->s.home = &w->home;
+	w->per_exec[0] = &w->stats;
+	w->s.stats = w->per_exec;
+	w->s.d = w->x.d = &w->d;
+	lock_init(&w->s.lock, LOCK_RANK_SESSION, "session");
+	mmap_lock_init(&w->s.mmap_lock);
+	zap_init(&w->s);
+	return w;
+}
+
+static uint64_t page(const struct world *w, unsigned int nr)
+{
+	return (uintptr_t)w->map + nr * DAX_PAGE_SIZE;
+}
+
+static void *touch(void *at)
+{
+	(void)*(volatile char *)at;
+	return NULL;
+}
+
+/* The page of the next fault, by its number; -1: there is none. */
+static int next_fault(struct world *w, int patience_ms)
+{
+	struct pollfd p = { .fd = w->s.uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	if (poll(&p, 1, patience_ms) != 1)
+		return -1;
+	assert_int_equal(uffd_read(w->s.uffd, &msg, 1), 1);
+	assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
+	return (int)((msg.arg.pagefault.address - page(w, 0)) / DAX_PAGE_SIZE);
+}
+
+/* A thread that sleeps in its fault on page @nr, whose message was read. */
+static void sleeper(struct world *w, unsigned int nr)
+{
+	assert_int_equal(pthread_create(&w->threads[w->nr++], NULL, touch,
+					(void *)(uintptr_t)page(w, nr)), 0);
+	assert_int_equal(next_fault(w, -1), nr);
+}
+
+static void drop(struct world *w, unsigned int nr)
+{
+	sleeper(w, nr);
+	bracket_drop(&w->x, &w->s, page(w, nr));
+}
+
+/* How often each of the pages faults until @total have. */
+static void faults_again(struct world *w, unsigned int total, unsigned int *n)
+{
+	for (unsigned int i = 0; i < total; i++)
+		n[next_fault(w, -1)]++;
+	/* Were there another, it would have come with them. */
+	assert_int_equal(next_fault(w, 0), -1);
+}
+
+static void world_end(struct world *w)
+{
+	assert_int_equal(uffd_zeropage(w->s.uffd, page(w, 0),
+				       PAGES * DAX_PAGE_SIZE, true), 0);
+	for (unsigned int i = 0; i < w->nr; i++)
+		assert_int_equal(pthread_join(w->threads[i], NULL), 0);
+	munmap((void *)(uintptr_t)w->map, PAGES * DAX_PAGE_SIZE);
+	close(w->s.uffd);
+	free(w);
+}
+
+static void test_wakes_the_dropped(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	sleeper(w, 1);		/* in service when the bracket begins */
+	bracket_block(&w->s, false);
+	drop(w, 0);
+	drop(w, 2);
+	bracket_release(&w->s);
+	faults_again(w, 2, n);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 0);
+	assert_int_equal(n[2], 1);
+	assert_int_equal(w->stats.dropped, 2);
+	world_end(w);
+}
+
+/* The next bracket has none of the last one's. */
+static void test_forgets(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	bracket_block(&w->s, false);
+	drop(w, 0);
+	bracket_release(&w->s);
+	faults_again(w, 1, n);
+	bracket_block(&w->s, false);
+	drop(w, 3);
+	bracket_release(&w->s);
+	faults_again(w, 1, n);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[3], 1);
+	world_end(w);
+}
+
+/* More than it remembers: nobody of them is left asleep. */
+static void test_too_many(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	bracket_block(&w->s, false);
+	for (unsigned int i = PAGES; i--; )
+		drop(w, i);
+	bracket_release(&w->s);
+	faults_again(w, PAGES, n);
+	for (unsigned int i = 0; i < PAGES; i++)
+		assert_int_equal(n[i], 1);
+	world_end(w);
+}
+
+/* A fault that was dropped when the bracket had just ended. */
+static void test_late(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	bracket_block(&w->s, false);
+	bracket_release(&w->s);
+	drop(w, 4);
+	faults_again(w, 1, n);
+	assert_int_equal(n[4], 1);
+	world_end(w);
+}
+
+int main(void)
+{
+	int fd = uffd_open(-1, true);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wakes_the_dropped),
+		cmocka_unit_test(test_forgets),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_late),
+	};
+
+	if (fd < 0) {
+		print_message("no userfaultfd\n");
+		return 77;
+	}
+	close(fd);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
