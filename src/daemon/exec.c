@@ -16,8 +16,12 @@
 /* Spare tasks a worker starts with, and a helper, which rarely needs one of its own. */
 #define SPARE_MIN 256
 #define SPARE_HELPER 16
-/* What it keeps at most. */
+/* What it keeps at most. AddressSanitizer sees what is done to a task that has ended. */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARE_MAX 0
+#else
 #define SPARE_MAX 4096
+#endif
 
 uint64_t now_ns(void)
 {
@@ -73,6 +77,7 @@ struct exec *exec_new(struct udaxd *d, unsigned int id, bool may_block)
 
 		if (!t)
 			break;
+		t->spare = true;
 		list_add(&t->link, &x->free);
 		x->nr_free++;
 	}
@@ -90,6 +95,28 @@ void exec_free(struct exec *x)
 	free(x);
 }
 
+#ifdef UDAX_DEBUG
+/* The spare tasks are one thread's, and none is spare twice or written to meanwhile. */
+static void check_spare(struct exec *x, const struct task *t, bool spare)
+{
+	static __thread struct exec *mine;
+
+	if (!mine)
+		mine = x;
+	if (mine == x && t->spare == spare &&
+	    (!spare || (t->link.prev == &x->free && t->link.next->prev == &t->link)))
+		return;
+	logmsg("task %p, kind %d, spare %d (%p, %p): of executor %u, in the thread of %u",
+	       (const void *)t, t->kind, t->spare, (const void *)t->link.next,
+	       (const void *)t->link.prev, x->id, mine->id);
+	abort();
+}
+#else
+static void check_spare(struct exec *x, const struct task *t, bool spare)
+{
+}
+#endif
+
 struct task *task_alloc(struct exec *x)
 {
 	struct task *t;
@@ -97,19 +124,23 @@ struct task *task_alloc(struct exec *x)
 	if (list_empty(&x->free))
 		return exec_malloc(x, sizeof(*t));
 	t = list_first(&x->free, struct task, link);
+	check_spare(x, t, true);
 	list_del(&t->link);
+	t->spare = false;
 	x->nr_free--;
 	return t;
 }
 
 void task_free(struct exec *x, struct task *t)
 {
+	check_spare(x, t, false);
 	if (t->kind == TASK_FAULT)
 		exec_fault_ended(x);
 	if (x->nr_free >= SPARE_MAX) {
 		free(t);
 		return;
 	}
+	t->spare = true;
 	list_add(&t->link, &x->free);
 	x->nr_free++;
 }

@@ -76,6 +76,7 @@ struct task {
 	enum dax_verb verb;		/* to be done next */
 	struct list_head link;
 	struct file *file;		/* reference through region, or own */
+	bool spare;			/* between task_free() and task_alloc() */
 	bool granted;			/* the invalidate lock is ours now */
 	bool locked_range;		/* TASK_RANGE: and was taken */
 	bool waited;			/* has been parked */
