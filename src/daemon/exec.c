@@ -18,7 +18,7 @@
 #define SPARE_HELPER 16
 /* What it keeps at most. AddressSanitizer sees what is done to a task that has ended. */
 #ifdef __SANITIZE_ADDRESS__
-#define SPARE_MAX 0
+#define SPARE_MAX 1
 #else
 #define SPARE_MAX 4096
 #endif
