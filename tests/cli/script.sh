@@ -116,25 +116,8 @@ script --pid 1
 test ! -s "$scratch/out" || fail "events of process 1"
 
 # A protocol that loses wakeups: who is left asleep, and is kicked.
-cat >"$scratch/lost.py" <<'END'
-import mmap, multiprocessing, sys
-f = open(sys.argv[1] + "/lost", "w+b")
-f.truncate(64 << 20)
-fork = multiprocessing.get_context("fork")
-gate = fork.Barrier(2)
-def touch(i):
-    # The first's window is too small for 2M, the second's is not.
-    for window in range(32):
-        m = mmap.mmap(f.fileno(), (1 << 20) << i, offset=window << 21)
-        gate.wait()
-        m[4096] = 1
-children = [fork.Process(target=touch, args=(i,)) for i in range(2)]
-for c in children: c.start()
-for c in children: c.join()
-assert not any(c.exitcode for c in children)
-END
 udax_run "$scratch/p" --protocol buggy --hold alloc=20ms --trace "$trace" -- \
-	"$python" "$scratch/lost.py" "$scratch/p" 2>"$scratch/err" ||
+	"$python" "$top_srcdir/tests/e2e/lost.py" "$scratch/p" 2>"$scratch/err" ||
 	fail "lost wakeups: $? $(cat "$scratch/err")"
 expect lost_wakeups -gt 0
 script --format json -e 'dax_entry_*'

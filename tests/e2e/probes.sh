@@ -100,25 +100,8 @@ same_hits entry_lock entry_unlock
 test "$(hits wait_begin)" = 0 || fail "one thread waited"
 
 # Two that meet, by a protocol that loses wakeups.
-cat >"$scratch/lost.py" <<'END'
-import mmap, multiprocessing, sys
-f = open(sys.argv[1] + "/lost", "w+b")
-f.truncate(64 << 20)
-fork = multiprocessing.get_context("fork")
-gate = fork.Barrier(2)
-def touch(i):
-    # The first's window is too small for 2M, the second's is not.
-    for window in range(32):
-        m = mmap.mmap(f.fileno(), (1 << 20) << i, offset=window << 21)
-        gate.wait()
-        m[4096] = 1
-children = [fork.Process(target=touch, args=(i,)) for i in range(2)]
-for c in children: c.start()
-for c in children: c.join()
-assert not any(c.exitcode for c in children)
-END
 probed --protocol buggy --hold alloc=20ms --on-lost-wakeup kick -- \
-	"$python" "$scratch/lost.py" "$scratch/p"
+	"$python" "$top_srcdir/tests/e2e/lost.py" "$scratch/p"
 expect lost_wakeups -gt 0
 same stranded lost_wakeups
 same end-stranded lost_wakeups
