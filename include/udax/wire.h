@@ -237,11 +237,12 @@ enum udax_fs {
 	/* + the file's descriptor: its size is another now */
 	UDAX_FS_RESIZED,
 	/*
-	 * A fault at addr that the kernel ended without a message. ESRCH: the
-	 * child is not known yet, to be asked again.
+	 * A fault at addr that the kernel ended without a message. The reply comes
+	 * when the child is known. ESRCH: it is gone; EBUSY: another PROBE or LOOK
+	 * waits for a child.
 	 */
 	UDAX_FS_PROBE,
-	/* EEXIST: an access hits, by the emulated page table; else ENOENT, ESRCH */
+	/* EEXIST: an access hits, by the emulated page table; else ENOENT; or as PROBE */
 	UDAX_FS_LOOK,
 	/* The reply comes when no fault is being served. */
 	UDAX_FS_QUIET,

@@ -20,8 +20,6 @@
 
 /* Of the page fault's error code: arch/x86/include/asm/trap_pf.h */
 #define PF_PROT		0x1
-/* Milliseconds that udaxd has for a forked child. */
-#define MAX_TRIES	10000
 
 /* The access under way in this thread, and where its signal goes. */
 static __thread struct live_access *volatile current;
@@ -186,17 +184,6 @@ static void log_fault(struct replay *r, const struct live_access *a, pid_t tid,
 	strcpy(r->log.who, "main");
 }
 
-/* A child may still be in the making. */
-static int ask(struct replay *r, const struct udax_fs_msg *fs)
-{
-	int err, tries = 0;
-
-	while ((err = live_fs_call(live_of(r), fs, -1)) == -ESRCH &&
-	       tries++ < MAX_TRIES)
-		usleep(1000);
-	return err;
-}
-
 static bool hits(struct replay *r, const struct live_access *a, bool write,
 		 unsigned int child)
 {
@@ -207,7 +194,7 @@ static bool hits(struct replay *r, const struct live_access *a, bool write,
 		.child = child,
 	};
 
-	return ask(r, &fs) == -EEXIST;
+	return live_fs_call(live_of(r), &fs, -1) == -EEXIST;
 }
 
 /*
@@ -238,7 +225,7 @@ static void probe(struct replay *r, const struct live_access *a, pid_t tid,
 		.tid = tid,
 		.child = child,
 	};
-	int err = ask(r, &fs);
+	int err = live_fs_call(live_of(r), &fs, -1);
 
 	if (err)
 		replay_fail(r, err, "udaxd refuses a probe");

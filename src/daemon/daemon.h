@@ -193,6 +193,11 @@ struct session {
 	uint64_t parent;		/* session id of the parent, forked children */
 	unsigned int nth;		/* of that one's children, from 1 */
 	atomic_uint children;		/* forked until now */
+	unsigned int born;		/* ... and known, or given up; session lock */
+	struct fs_question {
+		struct udax_msg msg;	/* of a child that is not known yet */
+		bool waits;
+	} question;			/* session lock */
 	uint64_t probe, nonce;		/* worker 0: page written to, and with what; fork.c */
 	char comm[16];
 	struct worker *home;		/* near it at first; its socket and pidfd are polled there */

@@ -66,6 +66,7 @@ static int clone_regions(struct session *child, struct session *parent)
 void session_forked(struct exec *x, struct session *parent, int uffd)
 {
 	struct session *s = session_new(parent->d, parent->group->token, 0);
+	unsigned int nth = atomic_fetch_add(&parent->children, 1) + 1;
 	struct region_ref removed = { 0 };
 
 	if (!s) {
@@ -76,7 +77,7 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	s->uffd = uffd;
 	s->features = parent->features;
 	s->parent = parent->id;
-	s->nth = atomic_fetch_add(&parent->children, 1) + 1;
+	s->nth = nth;
 	s->image = parent->image;
 	s->mmap_lock.on = parent->mmap_lock.on;
 	memcpy(s->comm, parent->comm, sizeof(s->comm));
@@ -95,10 +96,12 @@ void session_forked(struct exec *x, struct session *parent, int uffd)
 	readers_start(s, x->id < s->d->nr_workers ? s->d->workers[x->id] : NULL);
 	worker_forked(s->d);
 	session_put(s);
+	fs_child_born(x, parent);
 	return;
 no_memory:
 	/* With its userfaultfd closed the child goes on without us, and right. */
 	logmsg("no memory for a forked child of pid %d", (int)parent->pid);
+	fs_child_born(x, parent);
 }
 
 /*

@@ -334,6 +334,15 @@ void fs_iomap(struct file *f, struct dax_op *op);
 int fs_synced(struct file *f);
 void fs_close(struct fs_client *fs);
 
+/* --- fs_ask.c: such a client asks about faults --- */
+
+/* PROBE and LOOK: replies, at once or later. Home worker. */
+void fs_ask(struct exec *x, struct session *s, const struct udax_msg *m);
+/* QUIET: 0, the reply comes; or an errno. */
+int fs_quiet(struct session *s, const struct udax_msg *m);
+/* A fork of @parent has been seen to. Takes the session lock. */
+void fs_child_born(struct exec *x, struct session *parent);
+
 /* --- group.c --- */
 
 struct group *group_get(struct udaxd *d, uint64_t token);
