@@ -49,6 +49,9 @@ struct simfs_file {
 	unsigned int nr_ext, room_ext;
 	struct simfs_data **data;	/* hash of pages; an absent page is 0s */
 	uint64_t nr_data, nr_buckets;
+	struct simfs_chunk *chunks;	/* memory of pages, and those given back: */
+	struct simfs_data *free_data;
+	unsigned int chunk_used;	/* nodes of the first chunk */
 	uint64_t digest;		/* hash of the bytes: alike if they came
 					   about alike, page by page */
 	bool dirty;			/* metadata not yet durable */

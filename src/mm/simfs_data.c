@@ -19,6 +19,14 @@ struct simfs_data {
 	uint64_t hash;		/* its part of the file's digest */
 };
 
+/* Nodes are allocated many at a time: files of many pages are made often. */
+#define CHUNK_NODES 128
+
+struct simfs_chunk {
+	struct simfs_chunk *next;
+	struct simfs_data node[CHUNK_NODES];
+};
+
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL + 1;
@@ -93,6 +101,29 @@ static int grow(struct simfs_file *f)
 	return 0;
 }
 
+static struct simfs_data *new_node(struct simfs_file *f)
+{
+	struct simfs_data *d = f->free_data;
+
+	if (d) {
+		f->free_data = d->next;
+		memset(d, 0, sizeof(*d));
+		return d;
+	}
+	if (!f->chunks || f->chunk_used == CHUNK_NODES) {
+		struct simfs_chunk *c = malloc(sizeof(*c));
+
+		if (!c)
+			return NULL;
+		c->next = f->chunks;
+		f->chunks = c;
+		f->chunk_used = 0;
+	}
+	d = &f->chunks->node[f->chunk_used++];
+	memset(d, 0, sizeof(*d));
+	return d;
+}
+
 static struct simfs_data *get(struct simfs_file *f, uint64_t page)
 {
 	struct simfs_data *d = find(f, page);
@@ -101,7 +132,7 @@ static struct simfs_data *get(struct simfs_file *f, uint64_t page)
 		return d;
 	if (f->nr_data >= f->nr_buckets && grow(f))
 		return NULL;
-	d = calloc(1, sizeof(*d));
+	d = new_node(f);
 	if (!d)
 		return NULL;
 	d->page = page;
@@ -111,10 +142,11 @@ static struct simfs_data *get(struct simfs_file *f, uint64_t page)
 	return d;
 }
 
-static void put(struct simfs_data *d)
+static void put(struct simfs_file *f, struct simfs_data *d)
 {
 	free(d->bytes);
-	free(d);
+	d->next = f->free_data;
+	f->free_data = d;
 }
 
 /* The bytes of @d, to be changed. */
@@ -251,7 +283,7 @@ int simfs_clear(struct simfs_file *f, uint64_t off, uint64_t len)
 			}
 			*pos = d->next;
 			set_hash(f, d, 0);
-			put(d);
+			put(f, d);
 			f->nr_data--;
 		}
 	}
@@ -273,12 +305,16 @@ void simfs_shift(struct simfs_file *f, uint64_t from, uint64_t by)
 
 void simfs_data_exit(struct simfs_file *f)
 {
-	struct simfs_data *all = take_all(f), *d;
+	struct simfs_data *all = take_all(f);
+	struct simfs_chunk *c;
 
-	while ((d = all)) {
-		all = d->next;
-		put(d);
+	for (; all; all = all->next)
+		free(all->bytes);
+	while ((c = f->chunks)) {
+		f->chunks = c->next;
+		free(c);
 	}
+	f->free_data = NULL;
 	free(f->data);
 	f->data = NULL;
 	f->nr_data = f->nr_buckets = 0;
