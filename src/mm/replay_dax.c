@@ -69,11 +69,14 @@ static void zap(struct replay *r, struct mm *mm, struct replay_file *file,
 	uint64_t from, to = 0;
 
 	model_point(r);
+	model_mark(r);
 	while (mm_next_part(mm, &file->fs, start, nr, to, &from, &to)) {
+		model_saw_walk(r, to);
 		model_wait_ptl(r);
 		mm_zap(mm, from, to, cows);
 		model_point(r);
 	}
+	model_end_walk(r);
 }
 
 void model_unmap(struct replay *r, struct replay_file *file, uint64_t start,
@@ -103,8 +106,10 @@ static void wrprotect(struct replay *r, struct mm *mm, struct replay_file *file,
 	uint64_t from, to = 0;
 
 	model_point(r);
+	model_mark(r);
 	while (mm_next_part(mm, &file->fs, op->ask.start, op->ask.nr, to, &from,
 			    &to)) {
+		model_saw_walk(r, to);
 		model_lock(r, &m->ptl, true);
 		if (mm_hide(mm, from, to, true))
 			model_point(r);
@@ -113,6 +118,7 @@ static void wrprotect(struct replay *r, struct mm *mm, struct replay_file *file,
 		model_unlock(&m->ptl);
 		model_point(r);
 	}
+	model_end_walk(r);
 }
 
 static void do_wrprotect(struct replay *r, struct replay_file *file,

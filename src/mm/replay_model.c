@@ -200,7 +200,9 @@ static int dontneed_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
 	uint64_t start, end = from;
 
 	model_point(r);
+	model_mark(r);
 	while (mm_next_slot(&r->mm, end, to, &start, &end)) {
+		model_saw_walk(r, end);
 		model_wait_ptl(r);
 		mm_zap(&r->mm, start, end, true);
 		model_point(r);
@@ -211,6 +213,7 @@ static int dontneed_vma(void *arg, struct vma *vma, uint64_t from, uint64_t to)
 		mm_free_empty_table(&r->mm, start);
 		model_point(r);
 	}
+	model_end_walk(r);
 	return 0;
 }
 

@@ -130,6 +130,22 @@ static inline void model_unmark(struct replay *r)
 		m->sched->unmark(r);
 }
 
+/*
+ * On a walk of page tables, which begins with model_mark(): it is on its way to
+ * @to. How many steps that took does not tell: slots come and go meanwhile.
+ */
+static inline void model_saw_walk(struct replay *r, uint64_t to)
+{
+	model_recall(r);
+	model_saw(r, &to, sizeof(to));
+}
+
+static inline void model_end_walk(struct replay *r)
+{
+	model_recall(r);
+	model_unmark(r);
+}
+
 static inline bool model_released(struct replay *r)
 {
 	const struct model *m = r->arg;
