@@ -13,8 +13,9 @@ struct line {
 	unsigned int rank, nr;
 };
 
-static unsigned int rank_of(struct piece who)
+unsigned int outcomes_rank(const char *text, size_t len)
 {
+	struct piece who = { text, len };
 	unsigned int i, n = 0;
 
 	if (begins(who, "="))
@@ -25,7 +26,7 @@ static unsigned int rank_of(struct piece who)
 		return SCRIPT_THREADS + 1;
 	for (i = 1; i < who.len && who.at[i] >= '0' && who.at[i] <= '9'; i++)
 		n = n * 10 + who.at[i] - '0';
-	if (who.at[0] == 'T' && i > 1 && n < SCRIPT_THREADS)
+	if (who.len && who.at[0] == 'T' && i > 1 && n < SCRIPT_THREADS)
 		return n;
 	return SCRIPT_THREADS + 2;
 }
@@ -57,7 +58,7 @@ static struct line *sorted_lines(struct piece text, unsigned int *nr)
 		l[n].who = next_word(&words);
 		if (!l[n].who.len)
 			continue;
-		l[n].rank = rank_of(l[n].who);
+		l[n].rank = outcomes_rank(l[n].who.at, l[n].who.len);
 		l[n].text.at = l[n].who.at;
 		l[n].text.len = line.at + line.len - l[n].who.at;
 		l[n].nr = n;
@@ -162,6 +163,16 @@ void outcomes_free(struct outcomes *set)
 	outcomes_init(set);
 }
 
+/* Sets may have many thousand: most are told apart by it. */
+static unsigned int hash_of(const char *text)
+{
+	unsigned int hash = 2166136261U;
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619U;
+	return hash;
+}
+
 static int make(struct outcome *o, struct piece text)
 {
 	struct line *l;
@@ -184,6 +195,8 @@ static int make(struct outcome *o, struct piece text)
 		}
 		rc = fclose(out) ? -ENOMEM : 0;
 	}
+	if (!rc)
+		o->hash = hash_of(o->text);
 	out = rc ? NULL : open_memstream(&o->core, &len);
 	if (out) {
 		rc = put_core(out, l, nr);
@@ -225,7 +238,8 @@ int outcomes_add(struct outcomes *set, const char *text, size_t len,
 	if (rc)
 		return rc;
 	for (i = 0; i < set->nr; i++) {
-		if (strcmp(set->list[i].text, o.text))
+		if (set->list[i].hash != o.hash ||
+		    strcmp(set->list[i].text, o.text))
 			continue;
 		set->list[i].count += count;
 		outcome_free(&o);

@@ -31,6 +31,7 @@ struct outcome {
 	unsigned long count;	/* runs that ended so */
 	char *text;		/* its lines, each with its newline */
 	char *core;		/* the same, less what makes no difference */
+	unsigned int hash;	/* of @text */
 };
 
 struct outcomes {
@@ -57,6 +58,15 @@ int outcomes_add_log(struct outcomes *set, const char *log, size_t len);
 /* Adds an outcome of @len bytes of lines, @count times. */
 int outcomes_add(struct outcomes *set, const char *text, size_t len,
 		 unsigned long count);
+
+/*
+ * Writes to @out what an outcome has of a line of a log (without its newline), if
+ * anything; @op: the text of the operation under way. @on: a `go` has come back.
+ */
+void outcomes_put_log_line(FILE *out, const char *line, size_t len,
+			   const char *op, bool on);
+/* Where the lines of @who stand: threads by number, SCRIPT_THREADS + 3 at most. */
+unsigned int outcomes_rank(const char *who, size_t len);
 
 /* Is there an outcome like @o? */
 bool outcomes_have(const struct outcomes *set, const struct outcome *o);

@@ -53,29 +53,40 @@ static struct piece behind_number(struct piece line)
 	return line;
 }
 
+static void put_log_line(FILE *out, struct piece line, struct piece op, bool on)
+{
+	if (begins(line, "ret ")) {
+		if (!on || is(op, "go"))
+			return;
+		fputs("= ", out);
+		put(out, op);
+		fputs(" -> ", out);
+		put(out, behind_number(line));
+		fputc('\n', out);
+	} else if (begins(line, "  p ") || begins(line, "  f ")) {
+		/* Released threads may be ahead of go's own result. */
+		if (on || is(op, "go"))
+			put_event(out, line);
+	}
+}
+
+void outcomes_put_log_line(FILE *out, const char *line, size_t len,
+			   const char *op, bool on)
+{
+	put_log_line(out, (struct piece){ line, len },
+		     (struct piece){ op, strlen(op) }, on);
+}
+
 static void put_log(FILE *out, struct piece log, bool all)
 {
 	struct piece line, op = { "", 0 };
 	bool on = all;
 
 	while (next_line(&log, &line)) {
-		if (begins(line, "op ")) {
+		if (begins(line, "op "))
 			op = behind_number(line);
-		} else if (begins(line, "ret ")) {
-			if (is(op, "go"))
-				on = true;
-			else if (on) {
-				fputs("= ", out);
-				put(out, op);
-				fputs(" -> ", out);
-				put(out, behind_number(line));
-				fputc('\n', out);
-			}
-		} else if (begins(line, "  p ") || begins(line, "  f ")) {
-			/* Released threads may be ahead of go's own result. */
-			if (on || is(op, "go"))
-				put_event(out, line);
-		}
+		put_log_line(out, line, op, on);
+		on |= begins(line, "ret ") && is(op, "go");
 	}
 }
 

@@ -12,60 +12,30 @@
 
 /* ------------------------------------------------------------ states seen */
 
-static bool seen_grow(struct race *x)
+/* The state that the run is in was come to; false: there is no going on from it. */
+static bool new_state(struct race *x, uint32_t *node)
 {
-	uint64_t size = x->seen_size ? 2 * x->seen_size : 1 << 12, i, k;
-	uint64_t (*seen)[2] = calloc(size, sizeof(*seen));
+	struct race_graph *g = &x->graph;
+	uint64_t hash[2];
+	bool fresh = true;
 
-	if (!seen)
-		return false;
-	for (i = 0; i < x->seen_size; i++) {
-		if (!x->seen[i][0] && !x->seen[i][1])
-			continue;
-		for (k = x->seen[i][0]; seen[k &= size - 1][0] ||
-		     seen[k][1]; k++)
-			;
-		memcpy(seen[k], x->seen[i], sizeof(seen[k]));
+	if (x->race->merge) {
+		race_hash(x, hash);
+		*node = graph_state(g, hash, &fresh);
+	} else {
+		*node = graph_add(g);
 	}
-	free(x->seen);
-	x->seen = seen;
-	x->seen_size = size;
-	return true;
-}
-
-/* False: it was there. */
-static bool seen_add(struct race *x, const uint64_t hash[2])
-{
-	uint64_t k;
-
-	if (2 * x->t->states >= x->seen_size && !seen_grow(x)) {
+	if (g->nomem) {
 		x->error = -ENOMEM;
 		return false;
 	}
-	for (k = hash[0]; x->seen[k &= x->seen_size - 1][0] || x->seen[k][1];
-	     k++)
-		if (x->seen[k][0] == hash[0] && x->seen[k][1] == hash[1])
-			return false;
-	memcpy(x->seen[k], hash, sizeof(x->seen[k]));
-	return true;
-}
-
-/* Is this a state to go on from? */
-static bool new_state(struct race *x)
-{
-	uint64_t hash[2];
-
-	if (x->t->states == x->race->max_states) {
+	graph_edge(g, x->at, x->label, *node);
+	if (fresh && x->t->states == x->race->max_states) {
 		x->error = -E2BIG;
 		return false;
 	}
-	if (x->race->merge) {
-		race_hash(x, hash);
-		if (!seen_add(x, hash))
-			return false;
-	}
-	x->t->states++;
-	return true;
+	x->t->states += fresh;
+	return fresh;
 }
 
 /* --------------------------------------------------------------- choices */
@@ -160,9 +130,11 @@ static bool choose(struct race *x, unsigned int *task)
 	}
 	if (c.nr > 1) {
 		if (x->depth == x->nr_choices &&
-		    (!new_state(x) || !note_choice(x, &c)))
+		    (!new_state(x, &c.node) || !note_choice(x, &c)))
 			return false;
 		c = x->choice[x->depth++];
+		x->at = c.node;
+		x->label = 0;
 	}
 	*task = c.task[c.at];
 	return true;
@@ -194,6 +166,7 @@ static bool next_schedule(struct race *x)
 
 		if (++c->at < c->nr)
 			return true;
+		graph_finish(&x->graph, c->node);
 		x->nr_choices--;
 	}
 	return false;
@@ -201,7 +174,7 @@ static bool next_schedule(struct race *x)
 
 /* ------------------------------------------------------------ exploration */
 
-static int take_run(struct race *x, struct outcomes *set, char *msg, size_t len)
+static int take_run(struct race *x, char *msg, size_t len)
 {
 	int rc = x->error;
 
@@ -213,10 +186,20 @@ static int take_run(struct race *x, struct outcomes *set, char *msg, size_t len)
 		snprintf(msg, len, "line %u: %s", x->r.op->line, x->r.why);
 	} else if (!x->given_up || x->hang) {
 		x->t->hangs += x->hang;
-		rc = outcomes_add_log(set, x->text, x->len);
+		race_hear(x);
+		graph_edge(&x->graph, x->at, x->label, RACE_END);
 	}
 	race_run_exit(x);
-	return rc;
+	return rc ? rc : x->error;
+}
+
+/* What was not tried when exploration ends counts for nothing. */
+static int take_outcomes(struct race *x, struct outcomes *set)
+{
+	while (x->nr_choices)
+		graph_finish(&x->graph, x->choice[--x->nr_choices].node);
+	graph_finish(&x->graph, RACE_BEGIN);
+	return graph_outcomes(&x->graph, set);
 }
 
 static int explore(struct race *x, struct outcomes *set, char *msg, size_t len)
@@ -225,12 +208,17 @@ static int explore(struct race *x, struct outcomes *set, char *msg, size_t len)
 
 	do {
 		race_run(x);
-		rc = take_run(x, set, msg, len);
+		rc = take_run(x, msg, len);
 		if (!rc && x->race->stop && *x->race->stop)
 			rc = -EINTR;
 		if (x->race->progress)
 			x->race->progress(x->t);
 	} while (!rc && next_schedule(x));
+	if (!rc || rc == -EINTR || rc == -E2BIG) {
+		int failed = take_outcomes(x, set);
+
+		rc = failed ? failed : rc;
+	}
 	return rc;
 }
 
@@ -260,6 +248,9 @@ static void look_at_script(struct race *x)
 	x->calm_from = s->nr;
 	while (x->calm_from && calm_op(&s->ops[x->calm_from - 1]))
 		x->calm_from--;
+	for (i = s->nr; i--;)
+		if (s->ops[i].kind == SCRIPT_GO)
+			x->go = &s->ops[i];
 	for (i = 0; i < s->nr; i++)
 		x->sync |= s->ops[i].kind == SCRIPT_MAP &&
 			   s->ops[i].map_kind == SCRIPT_SYNC;
@@ -290,6 +281,7 @@ int race_explore(const struct script *script, const struct race_options *o,
 	x->race = &race;
 	x->script = script;
 	x->t = t;
+	graph_init(&x->graph);
 	look_at_script(x);
 	x->o.variant = o->variant;
 	x->o.scenario = o->name;
@@ -302,7 +294,7 @@ int race_explore(const struct script *script, const struct race_options *o,
 		fclose(x->o.out);
 	free(x->text);
 	free(x->choice);
-	free(x->seen);
+	graph_exit(&x->graph);
 	free(x);
 	return rc;
 }

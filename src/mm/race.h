@@ -10,7 +10,7 @@
  * of the file system are held as in the kernel. doc/kernel-map.md has the list.
  *
  * A run is repeated from its beginning for each schedule; states that are alike
- * and have come to the same so far are run on from once.
+ * are run on from once, whatever was said on the way to them (race_graph.h).
  */
 #ifndef UDAX_MM_RACE_H
 #define UDAX_MM_RACE_H

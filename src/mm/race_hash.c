@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The hash of a state: of what is shared, as it is; of each task, what it has
- * seen and said. A task is deterministic, so that tells where it is.
+ * seen and may still act by. A task is deterministic, so that tells where it is.
  */
 #include <string.h>
 
@@ -100,9 +100,47 @@ static void mix_lock(uint64_t hash[2], const struct model_lock *l)
 	race_mix(hash, l->shared * 2UL + l->excl);
 }
 
-/* The order in which they fell asleep is the order of their queues. */
+/* How many sleep on the key of @w, and fell asleep before. */
+static unsigned int place(const struct dax_mapping *m, const struct dax_waiter *w)
+{
+	const struct dax_waiter *o;
+	unsigned int n = 0;
+
+	list_for_each(o, &m->sleepers, sleeper) {
+		if (o == w)
+			break;
+		n += o->queued && o->key.entry_start == w->key.entry_start;
+	}
+	return n;
+}
+
+/* Of those who sleep only the order among those with one key matters. */
 static void mix_sleepers(uint64_t hash[2], struct race *x,
 			 const struct dax_mapping *m)
+{
+	struct dax_waiter *w;
+	uint64_t sum[2] = { 0, 0 };
+
+	list_for_each(w, &m->sleepers, sleeper) {
+		const struct race_task *t = dax_waiter_op(w)->driver;
+		uint64_t one[2] = { 0, 0 };
+
+		if (!w->queued)
+			continue;
+		race_mix(one, t - x->task);
+		race_mix(one, w->key.entry_start);
+		race_mix(one, w->exclusive + 2UL * place(m, w));
+		sum[0] += one[0];
+		sum[1] += one[1];
+	}
+	race_mix(hash, sum[0]);
+	race_mix(hash, sum[1]);
+	race_mix(hash, m->wakes_pending);
+}
+
+/* The order in which they fell asleep is the order of their queues. */
+static void mix_all_sleepers(uint64_t hash[2], struct race *x,
+			     const struct dax_mapping *m)
 {
 	struct dax_waiter *w;
 
@@ -144,7 +182,10 @@ static void mix_files(uint64_t hash[2], struct race *x)
 		race_mix(hash, file->fs.digest);
 		race_mix(hash, mf->mapping.i_size);
 		mix_table(hash, &mf->mapping.table);
-		mix_sleepers(hash, x, &mf->mapping);
+		if (x->race->por)
+			mix_sleepers(hash, x, &mf->mapping);
+		else
+			mix_all_sleepers(hash, x, &mf->mapping);
 		mix_lock(hash, &mf->inval);
 	}
 	race_mix(hash, x->r.fs.next_base);
@@ -187,24 +228,58 @@ static void mix_mm(uint64_t hash[2], const struct mm *mm)
 	race_mix(hash, mm->nr_vmas);
 }
 
+/* ------------------------------------------------------------------ tasks */
+
+/* What it has said is of its past: outcomes have it from the graph. */
+static void mix_task(uint64_t hash[2], const struct race *x,
+		     const struct race_task *t)
+{
+	bool released = t->released && t->state != RACE_IDLE;
+
+	race_mix(hash, (uint64_t)(t - x->task) << 8 | t->state << 4 |
+		 t->solo << 3 | released << 2 | t->armed << 1 | t->finished);
+	if (t->finished)
+		race_mix(hash, (uint64_t)t->access.outcome << 8 |
+			 t->access.value);
+	if (t != x->task && (t->armed || t->finished || t->state != RACE_IDLE)) {
+		race_mix(hash, t->op - x->script->ops);
+		race_mix(hash, t->addr);
+	}
+	if (!x->race->por) {
+		race_mix(hash, t->said[0]);
+		race_mix(hash, t->said[1]);
+	}
+	race_mix(hash, t->seen[0]);
+	race_mix(hash, t->seen[1]);
+}
+
+/* What names stand for: operations of the script may have failed. */
+static void mix_names(uint64_t hash[2], const struct replay *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < REPLAY_NAMES; i++) {
+		const struct replay_map *map = &r->map[i];
+
+		if (map->known) {
+			race_mix(hash, map->start + i);
+			race_mix(hash, map->len);
+		}
+		if (r->name[i].open)
+			race_mix(hash, i);
+	}
+}
+
 void race_hash(struct race *x, uint64_t hash[2])
 {
 	unsigned int i;
 
 	hash[0] = 1;
 	hash[1] = 2;
-	for (i = 0; i < RACE_TASKS; i++) {
-		const struct race_task *t = &x->task[i];
-
-		if (!t->stack)
-			continue;
-		race_mix(hash, i << 8 | t->state << 3 | t->released << 2 |
-			 t->armed << 1 | t->finished);
-		race_mix(hash, t->said[0]);
-		race_mix(hash, t->said[1]);
-		race_mix(hash, t->seen[0]);
-		race_mix(hash, t->seen[1]);
-	}
+	for (i = 0; i < RACE_TASKS; i++)
+		if (x->task[i].stack)
+			mix_task(hash, x, &x->task[i]);
+	mix_names(hash, &x->r);
 	mix_files(hash, x);
 	mix_mm(hash, &x->r.mm);
 	if (x->m.child)

@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include "mm/race.h"
+#include "mm/race_graph.h"
 #include "mm/replay_model_int.h"
 
 #define RACE_TASKS	(SCRIPT_THREADS + 1)	/* the script itself is 0 */
@@ -30,7 +31,8 @@ struct race_task {
 	unsigned int other;
 	bool access_only;
 	struct log log;			/* while it does not run */
-	uint64_t said[2];		/* hash of what the outcome has of it */
+	uint64_t said[2];		/* hash of what the outcome has of it;
+					   without reduction alone */
 	uint64_t seen[2];		/* hash of what it acts by */
 	uint64_t mark[RACE_MARKS][2];	/* what @seen was */
 	unsigned int nr_marks;
@@ -47,6 +49,7 @@ struct race_task {
 
 /* A choice that was made, and what else there was. */
 struct race_choice {
+	uint32_t node;			/* of the state */
 	uint8_t nr, at;
 	uint8_t task[2 * RACE_TASKS];	/* RACE_TASKS + n: releases task n */
 };
@@ -68,13 +71,16 @@ struct race {
 	bool hang;
 	/* The log. */
 	char *text;
-	size_t len, hashed;
+	size_t len, heard;
+	const struct script_op *log_op;	/* whose lines are heard; NULL: of none yet */
 	/* Choices: of this run the first @depth of @nr_choices. */
 	struct race_choice *choice;
 	unsigned int depth, nr_choices, max_choices;
-	/* Hashes of states seen; {0, 0} is a free place. */
-	uint64_t (*seen)[2];
-	uint64_t seen_size;		/* a power of two */
+	/* States seen; the last one, and what has been said since. */
+	struct race_graph graph;
+	uint32_t at, label;
+	const struct script_op *go;	/* the first; NULL: none */
+	const struct script_op *known_op;	/* the script's @seen is of it */
 	int error;			/* -ENOMEM, -E2BIG: exploration ends */
 };
 
@@ -98,6 +104,11 @@ bool race_is_solo(struct race *x, const struct race_task *t);
 
 /* race.c: which task runs next; NULL ends the run. */
 struct race_task *race_choose(struct race *x);
+
+/* race_hear.c: what the log has got since was said by the running task. */
+void race_hear(struct race *x);
+/* Its attempt sleeps, which its line will tell. */
+void race_hear_sleep(struct race *x);
 
 /* race_hash.c */
 

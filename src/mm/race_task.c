@@ -19,17 +19,6 @@
 
 /* ----------------------------------------------------------------- tasks */
 
-/* What the log has got since is the running task's. */
-static void hash_log(struct race *x)
-{
-	fflush(x->r.log.out);
-	if (x->len == x->hashed)
-		return;
-	race_mix_log(x->task[x->current].said, x->text + x->hashed,
-		     x->len - x->hashed);
-	x->hashed = x->len;
-}
-
 static void switch_to(struct race *x, struct race_task *t)
 {
 	struct race_task *from = &x->task[x->current];
@@ -48,12 +37,28 @@ static void leave(struct race *x)
 	setcontext(&x->explorer);
 }
 
+/*
+ * What the script has learnt is told when an operation has ended: the next one
+ * acts by what it finds.
+ */
+static void begin_op(struct race *x)
+{
+	struct race_task *t = x->task;
+
+	if (x->current || x->known_op == x->r.op || !x->race->por)
+		return;
+	x->known_op = x->r.op;
+	memset(t->seen, 0, sizeof(t->seen));
+	race_mix(t->seen, x->r.op - x->script->ops);
+}
+
 /* The running task is at a point, or cannot go on. */
 static void schedule(struct race *x)
 {
 	struct race_task *next;
 
-	hash_log(x);
+	race_hear(x);
+	begin_op(x);
 	x->task[x->current].local = false;
 	/* A step further, even if it saw nothing. */
 	race_mix(x->task[x->current].seen, 0);
@@ -88,6 +93,7 @@ static void race_saw(struct replay *r, const void *data, size_t len)
 {
 	struct race *x = race_of(r);
 
+	begin_op(x);
 	race_mix_bytes(x->task[x->current].seen, data, len);
 }
 
@@ -96,6 +102,7 @@ static void race_mark(struct replay *r)
 	struct race *x = race_of(r);
 	struct race_task *t = &x->task[x->current];
 
+	begin_op(x);
 	assert(t->nr_marks < RACE_MARKS);
 	memcpy(t->mark[t->nr_marks++], t->seen, sizeof(t->seen));
 }
@@ -122,6 +129,7 @@ static void race_park(struct replay *r, struct dax_op *op)
 
 	op->driver = t;
 	t->state = RACE_PARKED;
+	race_hear_sleep(x);
 	schedule(x);
 }
 
@@ -395,12 +403,17 @@ static void run_init(struct race *x)
 	x->m.sched = &sched;
 	x->m.protocol = o->protocol;
 	x->m.max_faults = o->max_faults;
+	x->m.all_known = !o->por;
 	dax_wait_table_init(&x->m.waits, WAIT_BITS, queues);
 	for (i = 0; i < RACE_TASKS; i++)
 		task_reset(&x->task[i]);
 	rewind(x->o.out);
-	x->hashed = 0;
+	x->heard = 0;
+	x->log_op = NULL;
 	x->depth = 0;
+	x->at = RACE_BEGIN;
+	x->label = 0;
+	x->known_op = NULL;
 	x->hang = false;
 	x->given_up = true;
 	replay_init(&x->r, x->script, &x->o, &x->driver, &x->m);

@@ -319,6 +319,39 @@ static void answer(struct replay *r, struct replay_file *file,
 }
 
 /*
+ * @op without what nobody reads any more, up to its end: an answer that the step
+ * behind it has taken, the extent behind the entry that was made of it, and what
+ * a fault or a writeback had of an entry that it has let go.
+ */
+static struct dax_op forget_read(struct dax_op op, enum dax_verb verb,
+				 bool answered)
+{
+	bool fault = op.kind == DAX_OP_FAULT;
+	unsigned int isnew = op.order ? 0 : DAX_IOMAP_F_NEW;
+
+	if (!answered || verb != DAX_PT_CHECK)
+		op.ans.slot = DAX_PT_NONE;
+	if (!answered)
+		op.ans.error = 0;
+	if (fault && op.inserted) {
+		op.ans.iomap = (struct dax_iomap){
+			.flags = op.ans.iomap.flags & isnew,
+		};
+		op.new_entry = 0;
+	}
+	if (fault && (op.unlocked || verb == DAX_DONE)) {
+		op.ans.iomap = (struct dax_iomap){ 0 };
+		op.new_entry = 0;
+		op.xas.at = 0;
+		op.ask.map = 0;
+		op.needs_sync = false;
+	}
+	if (op.kind == DAX_OP_WRITEBACK)
+		op.unlocked = 0;
+	return op;
+}
+
+/*
  * What of @op decides what it does next, and what the log will tell of it, less
  * what it was given: that, and no more, is what is known. @answered: @verb has been.
  * An answer has points of its own, and may change nothing.
@@ -326,16 +359,27 @@ static void answer(struct replay *r, struct replay_file *file,
 static void saw_op(struct replay *r, const struct dax_op *op,
 		   enum dax_verb verb, bool answered, bool slept)
 {
+	bool all = ((struct model *)r->arg)->all_known;
+	const struct dax_op o = all ? *op : forget_read(*op, verb, answered);
 	uint64_t s[] = {
-		verb, answered, op->step, op->xas.index, op->xas.at, op->entry,
-		op->new_entry, op->grabbed, op->inserted, op->unlocked,
-		op->result, op->reason, op->error, op->ans.slot, op->ans.error,
-		op->ans.iomap.error, op->ans.iomap.type, op->ans.iomap.flags,
-		op->ans.iomap.length, op->ans.iomap.pfn, slept,
+		verb, answered, o.step, o.xas.index, o.xas.at, o.entry,
+		o.new_entry, o.grabbed, o.inserted, o.unlocked,
+		o.result, o.reason, o.error, o.ans.slot, o.ans.error,
+		o.ans.iomap.error, o.ans.iomap.type, o.ans.iomap.flags,
+		o.ans.iomap.length, o.ans.iomap.pfn, o.ask.map,
+		o.needs_sync * 2UL + o.downgraded,
+		verb == DAX_PARK ? o.waiter.blocker : 0,
+		verb == DAX_PARK ? o.waiter.blocker_order : 0,
+		all && slept,
 	};
 
 	model_recall(r);
-	model_saw(r, &s, sizeof(s));
+	/* What an operation over a range has done is seen by whoever looks. */
+	if (all || verb != DAX_DONE || op->kind == DAX_OP_FAULT ||
+	    op->kind == DAX_OP_MKWRITE)
+		model_saw(r, &s, sizeof(s));
+	else
+		model_saw(r, "done", 4);
 }
 
 static void step_woken(struct replay *r, struct dax_op *op)

@@ -68,6 +68,12 @@ void model_store(struct replay *r, struct mm *mm, uint64_t addr, uint8_t byte)
 
 /* ----------------------------------------------------------------- faults */
 
+/* Are all steps, and all that was ever known, to be told apart? */
+static bool all_known(struct replay *r)
+{
+	return ((struct model *)r->arg)->all_known;
+}
+
 static bool same_pte(struct mm *mm, uint64_t addr, const struct pte *was)
 {
 	const struct pte *pte = mm_find_pte(mm, addr);
@@ -84,6 +90,7 @@ static void copy_private(struct replay *r, struct mm *mm, struct vma *vma,
 			 uint64_t addr)
 {
 	struct pte *pte = mm_find_pte(mm, addr), was = *pte;
+	uint64_t kind = was.kind;
 	uint8_t bytes[DAX_PAGE_SIZE];
 
 	if (pte->kind == PTE_ANON && pte->anon->refs == 1) {
@@ -93,16 +100,31 @@ static void copy_private(struct replay *r, struct mm *mm, struct vma *vma,
 	vma->flags |= VMA_ANON;
 	model_copy_page(mm, addr, bytes);
 	model_saw(r, bytes, sizeof(bytes));
+	model_saw(r, &kind, sizeof(kind));
 	model_point(r);
 	model_wait_ptl(r);
 	if (same_pte(mm, addr, &was) && mm_set_anon(mm, vma, addr, bytes))
 		replay_fail(r, -ENOMEM, "no memory for a page");
 }
 
+/* What the attempt went through is in the log: how it goes on does not depend on it. */
+static void saw_synchronous(struct replay *r, const struct dax_op *fault,
+			    const struct mm_fault *f)
+{
+	bool lock = f->vma_lock && f->rules->pte_needs_mmap_lock;
+	uint64_t s[] = { fault->order, f->step, lock, f->flags };
+
+	if (all_known(r))
+		return;
+	model_recall(r);
+	model_saw(r, s, sizeof(s));
+}
+
 /* dax_finish_sync_fault(): metadata first, then the mapping. */
 static unsigned int finish_sync(struct replay *r, struct mm *mm,
 				struct vma *vma, struct replay_file *file,
-				const struct dax_op *fault)
+				const struct dax_op *fault,
+				const struct mm_fault *f)
 {
 	const char *order = fault->order ? "PMD" : "PTE";
 	struct dax_op op;
@@ -110,6 +132,7 @@ static unsigned int finish_sync(struct replay *r, struct mm *mm,
 
 	log_event(&r->log, "finish_sync(pg=%" PRIu64 ",%s)", fault->pgoff,
 		  order);
+	saw_synchronous(r, fault, f);
 	dax_op_init_mkwrite(&op, &model_file(file)->mapping, fault->order,
 			    &fault->vma, fault->address);
 	model_point(r);
@@ -156,7 +179,7 @@ static unsigned int locked_attempt(struct replay *r, struct mm *mm,
 	a.result = op.result;
 	log_attempt_end(&r->log, &a);
 	if (op.result & DAX_FAULT_NEEDDSYNC)
-		return finish_sync(r, mm, vma, file, &op);
+		return finish_sync(r, mm, vma, file, &op, f);
 	return op.result;
 }
 
@@ -183,10 +206,20 @@ static unsigned int attempt(struct replay *r, struct mm *mm, struct vma *vma,
 	return result;
 }
 
-/* All that is known of @f; @done: its step has been, which has points of its own. */
-static void saw_fault(struct replay *r, const struct mm_fault *f, bool done)
+/*
+ * All that is known of @f, of what an attempt came to only what somebody asks for,
+ * and of the lock that is held only where it is not enough. @answered: what @verb
+ * asks for is done.
+ */
+static void saw_fault(struct replay *r, const struct mm_fault *f,
+		      enum mm_fault_verb verb, bool answered)
 {
-	uint64_t s[] = { done, f->step, f->attempt, f->vma_lock, f->flags };
+	unsigned int asked = all_known(r) ? ~0U : DAX_FAULT_FALLBACK |
+				DAX_FAULT_SIGBUS | DAX_FAULT_OOM;
+	bool lock = f->vma_lock && (all_known(r) ||
+				    f->rules->pte_needs_mmap_lock);
+	uint64_t s[] = { verb, answered, f->step, f->attempt & asked, lock,
+			 f->flags };
 
 	model_recall(r);
 	model_saw(r, s, sizeof(s));
@@ -212,7 +245,7 @@ static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
 	while (!r->error) {
 		mm_get_slot(mm, addr, &f->slot);
 		verb = mm_fault_step(f);
-		saw_fault(r, f, false);
+		saw_fault(r, f, verb, false);
 		switch (verb) {
 		case MM_FAULT_ATTEMPT:
 			f->attempt = attempt(r, mm, vma, addr, f);
@@ -229,8 +262,9 @@ static enum mm_fault_verb run_fault(struct replay *r, struct mm *mm,
 		case MM_FAULT_RETRY:
 			return verb;
 		}
-		saw_fault(r, f, true);
-		if (!model_solo(r))
+		saw_fault(r, f, verb, true);
+		/* Who only goes back to the CPU is noticed by nobody. */
+		if (!model_solo(r) && (all_known(r) || mm_fault_looks(f)))
 			model_point(r);
 	}
 	return MM_FAULT_DONE;
@@ -295,6 +329,7 @@ enum replay_outcome model_access(struct replay *r, struct mm *mm, uint64_t addr,
 	model_mark(r);
 	while (!r->error) {
 		model_recall(r);
+		model_saw(r, &faults, sizeof(faults));
 		if (!model_solo(r))
 			model_point(r);
 		if (model_released(r))
@@ -311,7 +346,10 @@ enum replay_outcome model_access(struct replay *r, struct mm *mm, uint64_t addr,
 		if (page_fault && replay_named(r, addr))
 			log_page_fault(&r->log, replay_place(r, addr), user,
 				       write, access == MM_NO_PERMISSION);
+		/* How many there may still be is known all through it. */
+		model_mark(r);
 		result = handle_fault(r, mm, addr, write, user);
+		model_unmark(r);
 		outcome = outcome_of(result);
 		if (outcome != REPLAY_OK)
 			break;

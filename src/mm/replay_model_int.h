@@ -65,6 +65,7 @@ struct model {
 	struct model_lock mmap_lock;	/* of the process; the VMAs' too */
 	struct model_lock ptl;		/* of its page table */
 	unsigned int max_faults;	/* of one access */
+	bool all_known;			/* @saw is told what nobody reads any more, too */
 	struct model_thread thread[SCRIPT_THREADS];
 	unsigned int armed[SCRIPT_THREADS], nr_armed;	/* in order */
 };
