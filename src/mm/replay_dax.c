@@ -237,6 +237,21 @@ static bool stable(struct replay *r, const struct replay_file *file,
 }
 
 /*
+ * Does the fault go on to map what it was told of? Else it lets go of its entry at
+ * once, and who is to see it held needs a point before that.
+ */
+static bool mappable(const struct dax_op *op)
+{
+	const struct dax_iomap *iomap = &op->ans.iomap;
+
+	if (iomap->error || iomap->length < DAX_PAGE_SIZE << op->order)
+		return false;
+	if (iomap->type != DAX_IOMAP_MAPPED)
+		return !op->ask.write;
+	return !op->order || !(iomap->pfn & PG_PMD_COLOUR);
+}
+
+/*
  * Does what @verb asks for. Each answer is a step of its own, after a point; so
  * is the section that follows, but where nobody can notice it: then *@quiet.
  */
@@ -283,6 +298,7 @@ static void answer(struct replay *r, struct replay_file *file,
 			model_point(r);
 		simfs_iomap(&file->fs, op->ask.pos, op->ask.len, op->ask.write,
 			    &op->ans.iomap);
+		*quiet &= mappable(op);
 		break;
 	case DAX_ALLOC:
 		op->ans.error = grow_table(model_file(file));

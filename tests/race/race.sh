@@ -128,6 +128,19 @@ for expected in "$own"/*.outcomes; do
 	same_set "${expected%.outcomes}.script" --live
 	same_set "${expected%.outcomes}.script" --kernel 6.1 --fs ext4
 done
+# A 2M attempt that falls back by its extent holds its entry for a while.
+cat >"$scratch/extent.script" <<'END'
+create A 2M+8K
+pwrite A 64K 4K 9
+map M A shared rw 0 4M
+arm 0 M 64K r
+arm 1 M 64K r
+go
+join 0
+join 1
+END
+same_set "$scratch/extent.script"
+grep -q 'res=FALLBACK WAITED' "$scratch/1" || fail "nobody waits for its entry"
 for protocol in buggy dan; do
 	same_set "$corpus/r02-hole-pmd-vs-pte.script" --protocol $protocol
 	same_set "$own/zero.script" --protocol $protocol --live
