@@ -146,6 +146,7 @@ enum udax_trace_drop_why {
 	UDAX_TRACE_DROP_CHANGING,	/* the address space is being changed */
 	UDAX_TRACE_DROP_UNKNOWN,	/* no region covers the address */
 	UDAX_TRACE_DROP_NOTHING,	/* a PAGE_FAULT that another has served */
+	UDAX_TRACE_DROP_BUSY,		/* the thread's last fault is in service */
 };
 
 /* A message that was answered by a wake alone. */

@@ -106,7 +106,7 @@ unsigned int script_event_names(const struct udax_trace_hdr *hdr,
 static const char *const media_words[] = { "direct", "image", NULL };
 static const char *const message_words[] = { "missing", "minor", "wp", NULL };
 static const char *const drop_words[] = {
-	"changing", "unknown", "nothing", NULL
+	"changing", "unknown", "nothing", "busy", NULL
 };
 static const char *const map_words[] = {
 	"pte", "pmd", "pte-zero", "pmd-zero", NULL

@@ -210,6 +210,7 @@ struct session {
 	struct list_head fs_files;	/* home worker: whose file system it is; fs.c */
 	struct file **kept;		/* references, see file_keep(); session lock */
 	unsigned int nr_kept;
+	struct list_head serving;	/* task.serving: faults in service; turn.c */
 	struct zapper zapper;
 	bool image;			/* has or had a region of an image file */
 	struct mmap_lock mmap_lock;

@@ -103,6 +103,8 @@ struct task {
 	bool synced;			/* DAX_FSYNC is done */
 	bool finishing;			/* nothing is left but to let the thread go */
 	bool late, late_pmd;		/* and to install: install.c */
+	struct list_head serving;	/* session.serving, with exact tracking */
+	uint64_t again;			/* turn.c: its thread sleeps there, or 0 */
 	struct zap_wait zap;		/* seq: what is to be zapped first, 0: nothing */
 
 	/* TASK_RANGE: holds a reference of @file */
@@ -201,6 +203,8 @@ void fault_message(struct exec *x, struct session *s,
  */
 bool fault_next(struct exec *x, struct task *t);
 void fault_done(struct exec *x, struct task *t);
+/* It is over, its thread has been seen to. Frees @t. */
+void fault_end(struct exec *x, struct task *t);
 /* A page fault of it. False: it is over, nothing could be served. */
 bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 		 uint64_t now);

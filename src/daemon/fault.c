@@ -113,6 +113,16 @@ void fault_done(struct exec *x, struct task *t)
 	}
 }
 
+void fault_end(struct exec *x, struct task *t)
+{
+	struct region *r = t->region;
+
+	turn_end(t);
+	task_free(x, t);
+	mmap_lock_fault_end(x, r->session);
+	region_put(r);
+}
+
 static void finish(struct exec *x, struct task *t)
 {
 	struct region *r = t->region;
@@ -134,9 +144,7 @@ static void finish(struct exec *x, struct task *t)
 		count_done(x, t);
 	else
 		trace_nothing(x, t);
-	task_free(x, t);
-	mmap_lock_fault_end(x, r->session);
-	region_put(r);
+	fault_end(x, t);
 }
 
 /* The slot's own order, and 4K where that falls back. */
@@ -270,7 +278,8 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	r = blocked ? NULL : region_lookup(s, addr);
 	lock_release(&s->lock);
 	if (!r) {
-		trace_drop(x, s, addr, msg->arg.pagefault.feat.ptid, blocked);
+		trace_drop(x, s, addr, msg->arg.pagefault.feat.ptid, blocked ?
+			   UDAX_TRACE_DROP_CHANGING : UDAX_TRACE_DROP_UNKNOWN);
 		if (blocked)
 			bracket_drop(x, s, addr);
 		else
@@ -304,6 +313,12 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 	t->refill = t->installed = t->synced = t->attempted = false;
 	t->finishing = t->late = false;
 	t->zap.seq = 0;
+	if (!turn_begin(t)) {
+		trace_drop(x, s, addr, t->tid, UDAX_TRACE_DROP_BUSY);
+		task_free(x, t);
+		region_put(r);
+		return false;
+	}
 	t->rebuild = pgtable_has(&r->pt, addr, t->write);
 	refill = t->rebuild && may_refill(t);
 	trace_page_fault(x, t, refill);

@@ -445,9 +445,7 @@ void install_refill(struct exec *x, struct task *t)
 			install_sigbus(x, t);
 	}
 	trace_refill(x, t, err);
-	task_free(x, t);
-	mmap_lock_fault_end(x, r->session);
-	region_put(r);
+	fault_end(x, t);
 }
 
 /*

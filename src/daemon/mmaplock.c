@@ -86,6 +86,9 @@ void mmap_lock_fault(struct exec *x, struct session *s,
 	struct mmap_lock *l = &s->mmap_lock;
 	bool writer, queued = false;
 
+	/* The writer waits for that fault: behind it, this one would come too late. */
+	if (s->d->opt.track == TRACK_EXACT && turn_kept_back(x, s, msg))
+		return;
 	lock_take(&s->lock);
 	writer = l->writer;
 	if (writer)

@@ -70,6 +70,7 @@ struct session *session_new(struct udaxd *d, uint64_t token, pid_t pid)
 	mmap_lock_init(&s->mmap_lock);
 	list_init(&s->link);
 	list_init(&s->fs_files);
+	list_init(&s->serving);
 	zap_init(s);
 	lock_take(&d->lock);
 	s->id = ++d->next_id;

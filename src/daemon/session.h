@@ -115,6 +115,16 @@ void mmap_lock_let_in(struct exec *x, struct session *s);
 /* Somebody has finished: BEGIN may be answered now. */
 void bracket_quiet(struct session *s);
 
+/* --- turn.c: a thread's faults, one at a time --- */
+
+/* @t is its thread's fault from now on. False: it has one, @t is to be forgotten. */
+bool turn_begin(struct task *t);
+/* It is over, and so is what was kept back for it. Before the task is freed. */
+void turn_end(struct task *t);
+/* Exact tracking: is it of a thread whose fault is in service? Then that is all. */
+bool turn_kept_back(struct exec *x, struct session *s,
+		    const struct uffd_msg *msg);
+
 /* --- zap.c; s->lock held where said --- */
 
 void zap_init(struct session *s);

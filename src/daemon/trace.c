@@ -165,7 +165,7 @@ void trace_do_page_fault(struct exec *x, struct task *t, bool refill)
 }
 
 void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
-		   uint32_t tid, bool changing)
+		   uint32_t tid, enum udax_trace_drop_why why)
 {
 	struct udax_trace_drop *rec;
 
@@ -176,7 +176,7 @@ void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
 	rec->hdr.cause = rec->hdr.seq;
 	rec->address = addr;
 	rec->session = s->id;
-	rec->why = changing ? UDAX_TRACE_DROP_CHANGING : UDAX_TRACE_DROP_UNKNOWN;
+	rec->why = why;
 	trace_commit(x->trace);
 }
 

@@ -37,7 +37,7 @@ void trace_region(struct region *r);
 /* The ones below do what trace_*() do if there is a trace. */
 void trace_do_page_fault(struct exec *x, struct task *t, bool refill);
 void trace_do_drop(struct exec *x, struct session *s, uint64_t addr,
-		   uint32_t tid, bool changing);
+		   uint32_t tid, enum udax_trace_drop_why why);
 void trace_do_refill(struct exec *x, struct task *t, int error);
 void trace_do_attempt(struct exec *x, struct task *t);
 void trace_do_done(struct exec *x, struct task *t);
@@ -82,10 +82,10 @@ static inline void trace_page_fault(struct exec *x, struct task *t, bool refill)
 
 /* A message came to nothing but a wake. */
 static inline void trace_drop(struct exec *x, struct session *s, uint64_t addr,
-			      uint32_t tid, bool changing)
+			      uint32_t tid, enum udax_trace_drop_why why)
 {
 	if (tracing(x))
-		trace_do_drop(x, s, addr, tid, changing);
+		trace_do_drop(x, s, addr, tid, why);
 }
 
 /* The fault @t found nothing left to do: it ends without an attempt. */
