@@ -56,7 +56,7 @@ void bracket_quiet(struct session *s)
 		reply_if_quiet(s);
 }
 
-bool install_begin(struct exec *x, struct region *r, uint64_t addr)
+static bool try_install(struct exec *x, struct region *r)
 {
 	struct session *s = r->session;
 
@@ -64,7 +64,14 @@ bool install_begin(struct exec *x, struct region *r, uint64_t addr)
 	if (!atomic_load(&s->blocked) && !atomic_load(&r->dead))
 		return true;
 	install_end(x, s);
-	bracket_drop(x, s, addr);
+	return false;
+}
+
+bool install_begin(struct exec *x, struct region *r, uint64_t addr)
+{
+	if (try_install(x, r))
+		return true;
+	bracket_drop(x, r->session, addr);
 	return false;
 }
 
@@ -113,6 +120,47 @@ void bracket_drop(struct exec *x, struct session *s, uint64_t addr)
 	lock_release(&s->lock);
 	if (wake)
 		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+}
+
+/*
+ * With exact tracking a fault that comes to its installation inside a bracket was
+ * before the change: the emulated table has the page, the change is made there too at
+ * END, and what is left of it then the thread has by a refill. Were it dropped, the
+ * fault would be counted, and told, twice.
+ */
+static bool defer(struct exec *x, struct region *r, uint64_t addr, bool pmd,
+		  bool write)
+{
+	struct session *s = r->session;
+	bool blocked;
+
+	lock_take(&s->lock);
+	blocked = atomic_load(&s->blocked);
+	if (blocked && pmd)
+		pgtable_set_pmd(&r->pt, addr, write);
+	else if (blocked)
+		pgtable_set_pte(&r->pt, addr, write);
+	if (blocked)
+		remember_dropped(&s->dropped, addr);
+	lock_release(&s->lock);
+	if (blocked)
+		counter_add(&s->stats[x->id]->dropped, 1);
+	return blocked;
+}
+
+int install_begin_or_defer(struct exec *x, struct region *r, uint64_t addr,
+			   bool pmd, bool write)
+{
+	while (!try_install(x, r)) {
+		if (r->file->exact && !atomic_load(&r->dead)) {
+			if (defer(x, r, addr, pmd, write))
+				return -EINPROGRESS;
+			continue;
+		}
+		bracket_drop(x, r->session, addr);
+		return -EAGAIN;
+	}
+	return 0;
 }
 
 /*

@@ -361,8 +361,9 @@ static int install(struct exec *x, struct task *t, bool pmd, bool zero)
 	int err;
 
 	t->installed = true;	/* or dropped: the thread is seen to either way */
-	if (!install_begin(x, r, t->addr))
-		return -EAGAIN;
+	err = install_begin_or_defer(x, r, t->addr, pmd, write);
+	if (err)
+		return err == -EINPROGRESS ? 0 : err;
 	if (t->zap.seq && zap_pending(r->session, t->zap.seq)) {
 		err = put_off(x, t, pmd, zero, write);
 		install_end(x, r->session);

@@ -89,6 +89,12 @@ void bracket_release(struct session *s);
  * installed now (then the address is remembered, or woken, here).
  */
 bool install_begin(struct exec *x, struct region *r, uint64_t addr);
+/*
+ * The same for what a fault maps at last: 0, it is to be installed; -EINPROGRESS, the
+ * emulated table has it, reality will; -EAGAIN, it was dropped.
+ */
+int install_begin_or_defer(struct exec *x, struct region *r, uint64_t addr,
+			   bool pmd, bool write);
 void install_end(struct exec *x, struct session *s);
 /* A message that cannot be served now: its thread is woken after the bracket. */
 void bracket_drop(struct exec *x, struct session *s, uint64_t addr);

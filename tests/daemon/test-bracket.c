@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Whom the end of a bracket wakes: the threads whose faults it dropped, and not who
- * sleeps between them, whose fault may be in service. The program is this one.
+ * sleeps between them, whose fault may be in service; with exact tracking a fault that
+ * was to install is not dropped, but over. The program is this one.
  */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -25,6 +27,8 @@ struct world {
 	struct udaxd d;
 	struct worker home;
 	struct session s;
+	struct file file;
+	struct region region;
 	struct fault_stats stats, *per_exec[1];
 	volatile char *map;
 	pthread_t threads[PAGES];
@@ -44,6 +48,11 @@ void logv(const struct udaxd *d, const char *fmt, ...)
 void udaxd_stop(struct udaxd *d)
 {
 	abort();
+}
+
+static uint64_t page(const struct world *w, unsigned int nr)
+{
+	return (uintptr_t)w->map + nr * DAX_PAGE_SIZE;
 }
 
 static struct world *world_new(void)
@@ -71,12 +80,14 @@ static struct world *world_new(void)
 	lock_init(&w->s.lock, LOCK_RANK_SESSION, "session");
 	mmap_lock_init(&w->s.mmap_lock);
 	zap_init(&w->s);
+	list_init(&w->s.serving);
+	list_init(&w->x.free);
+	w->file.exact = true;
+	w->region.session = &w->s;
+	w->region.file = &w->file;
+	assert_int_equal(pgtable_init(&w->region.pt, page(w, 0), page(w, PAGES)),
+			 0);
 	return w;
-}
-
-static uint64_t page(const struct world *w, unsigned int nr)
-{
-	return (uintptr_t)w->map + nr * DAX_PAGE_SIZE;
 }
 
 static void *touch(void *at)
@@ -129,6 +140,7 @@ static void world_end(struct world *w)
 		assert_int_equal(pthread_join(w->threads[i], NULL), 0);
 	munmap((void *)(uintptr_t)w->map, PAGES * DAX_PAGE_SIZE);
 	close(w->s.uffd);
+	pgtable_exit(&w->region.pt);
 	free(w);
 }
 
@@ -199,6 +211,55 @@ static void test_late(void **state)
 	world_end(w);
 }
 
+static int install(struct world *w, unsigned int nr)
+{
+	return install_begin_or_defer(&w->x, &w->region, page(w, nr), false,
+				      false);
+}
+
+/* The emulated table has it, and the thread faults again when the bracket is over. */
+static void test_defers(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	sleeper(w, 2);
+	bracket_block(&w->s, false);
+	assert_int_equal(install(w, 2), -EINPROGRESS);
+	assert_true(pgtable_has(&w->region.pt, page(w, 2), false));
+	assert_false(pgtable_has(&w->region.pt, page(w, 2), true));
+	assert_int_equal(next_fault(w, 0), -1);
+	bracket_release(&w->s);
+	faults_again(w, 1, n);
+	assert_int_equal(n[2], 1);
+	assert_int_equal(install(w, 2), 0);
+	install_end(&w->x, &w->s);
+	world_end(w);
+}
+
+/* Nothing is deferred for what is gone, or without exact tracking. */
+static void test_drops(void **state)
+{
+	struct world *w = world_new();
+	unsigned int n[PAGES] = { 0 };
+
+	sleeper(w, 0);
+	sleeper(w, 1);
+	bracket_block(&w->s, false);
+	w->file.exact = false;
+	assert_int_equal(install(w, 0), -EAGAIN);
+	w->file.exact = true;
+	atomic_store(&w->region.dead, true);
+	assert_int_equal(install(w, 1), -EAGAIN);
+	assert_false(pgtable_has(&w->region.pt, page(w, 0), false));
+	assert_false(pgtable_has(&w->region.pt, page(w, 1), false));
+	bracket_release(&w->s);
+	faults_again(w, 2, n);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+	world_end(w);
+}
+
 int main(void)
 {
 	int fd = uffd_open(-1, true);
@@ -207,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_defers),
+		cmocka_unit_test(test_drops),
 	};
 
 	if (fd < 0) {
