@@ -99,7 +99,11 @@ static int make_uffd(int dev)
 
 static int hello(struct live *l)
 {
-	struct udax_msg m = { .hello.kind = UDAX_HELLO_NEW };
+	/* No fault is under way while a mapping changes, as in the kernel. */
+	struct udax_msg m = { .hello = {
+		.kind = UDAX_HELLO_NEW,
+		.flags = UDAX_HELLO_MMAP_LOCK,
+	} };
 	int dev = -1, uffd, err;
 
 	if (getrandom(&m.hello.token, sizeof(m.hello.token), 0) !=

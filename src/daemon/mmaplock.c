@@ -15,6 +15,7 @@
  * no other lock, so whoever holds an entry can always end.
  */
 #include "daemon/session.h"
+#include "daemon/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,6 +61,8 @@ static bool queue_fault(struct exec *x, struct session *s,
 
 	if (!t)
 		return false;
+	counter_add(&x->faults, 1);
+	t->kind = TASK_FAULT;
 	t->region = NULL;
 	t->addr = msg->arg.pagefault.address;
 	t->tid = msg->arg.pagefault.feat.ptid;
@@ -155,6 +158,25 @@ void mmap_lock_write_end(struct exec *x, struct session *s, unsigned int behind)
 	l->queued = 0;
 }
 
+/*
+ * With exact tracking the message counts no more: another fault on the page may have
+ * let the thread go on, and the mapping may not allow its access any more, to which
+ * the kernel says SIGSEGV. The thread tries again.
+ */
+static void let_in(struct exec *x, struct session *s, const struct uffd_msg *m)
+{
+	uint64_t addr = m->arg.pagefault.address;
+
+	if (s->d->opt.track != TRACK_EXACT) {
+		serve(x, s, m, now_ns());
+		return;
+	}
+	trace_drop(x, s, addr, m->arg.pagefault.feat.ptid,
+		   UDAX_TRACE_DROP_CHANGING);
+	uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
+	mmap_lock_read_end(x, s);
+}
+
 /* A queued fault, as it was read. */
 static struct uffd_msg message_of(const struct task *t)
 {
@@ -189,7 +211,7 @@ void mmap_lock_let_in(struct exec *x, struct session *s)
 		waited(x, s, t->read_ns);
 		m = message_of(t);
 		task_free(x, t);
-		serve(x, s, &m, now_ns());
+		let_in(x, s, &m);
 	}
 }
 

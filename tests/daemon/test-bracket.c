@@ -2,7 +2,8 @@
 /*
  * Whom the end of a bracket wakes: the threads whose faults it dropped, and not who
  * sleeps between them, whose fault may be in service; with exact tracking a fault that
- * was to install is not dropped, but over. The program is this one.
+ * was to install is not dropped, but over, and one that waited for the mmap_lock is
+ * looked at anew. The program is this one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -260,6 +261,32 @@ static void test_drops(void **state)
 	world_end(w);
 }
 
+/* No fault of it is served as it was before the writer; for a silence it counts. */
+static void test_mmap_lock(void **state)
+{
+	struct world *w = world_new();
+	struct uffd_msg m = { .event = UFFD_EVENT_PAGEFAULT };
+	struct udax_msg begin = { .begin.what = UDAX_CHANGE_MREMAP };
+	unsigned int n[PAGES] = { 0 };
+
+	w->d.opt.track = TRACK_EXACT;
+	w->s.mmap_lock.on = true;
+	assert_true(mmap_lock_write(&w->x, &w->s, &begin));
+	bracket_block(&w->s, false);
+	sleeper(w, 3);
+	m.arg.pagefault.address = page(w, 3);
+	mmap_lock_fault(&w->x, &w->s, &m, 0);
+	assert_false(exec_none_served(&w->d));
+	assert_int_equal(next_fault(w, 0), -1);
+	bracket_release(&w->s);
+	mmap_lock_let_in(&w->x, &w->s);
+	faults_again(w, 1, n);
+	assert_int_equal(n[3], 1);
+	assert_true(exec_none_served(&w->d));
+	assert_int_equal(w->s.mmap_lock.readers, 0);
+	world_end(w);
+}
+
 int main(void)
 {
 	int fd = uffd_open(-1, true);
@@ -270,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_defers),
 		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_mmap_lock),
 	};
 
 	if (fd < 0) {
