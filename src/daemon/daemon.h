@@ -218,7 +218,7 @@ struct session {
 	_Atomic bool blocked;		/* install nothing */
 	bool reply_pending;		/* BEGIN waits for installs in flight */
 	struct udax_msg reply;		/* ... and will be answered so */
-	/* Addresses without a region since the last change of the regions. */
+	/* Addresses that nobody may fault on, since the last change of the regions. */
 	_Atomic uint64_t unknown[16];
 	atomic_uint nr_unknown;
 	struct dropped dropped;		/* session lock */

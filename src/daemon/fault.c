@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PMD_MASK (DAX_PMD_SIZE - 1)
 /* So many unknown addresses between two changes of the regions are refaulted. */
@@ -215,6 +216,15 @@ bool fault_next(struct exec *x, struct task *t)
 	}
 }
 
+/* Since the regions last changed; others may have taken its place. */
+static bool comes_again(struct session *s, uint64_t addr)
+{
+	const unsigned int slots = sizeof(s->unknown) / sizeof(s->unknown[0]);
+	unsigned int slot = (addr >> PAGE_SHIFT) % slots;
+
+	return atomic_exchange(&s->unknown[slot], addr) == addr;
+}
+
 /*
  * Nobody knows the address. A message that was read before the end of a munmap
  * or an mmap over it is such a case: the refault is for what is there now. Only
@@ -223,10 +233,7 @@ bool fault_next(struct exec *x, struct task *t)
  */
 static void unknown(struct exec *x, struct session *s, uint64_t addr)
 {
-	const unsigned int slots = sizeof(s->unknown) / sizeof(s->unknown[0]);
-	unsigned int slot = (addr >> PAGE_SHIFT) % slots;
-
-	if (atomic_exchange(&s->unknown[slot], addr) == addr ||
+	if (comes_again(s, addr) ||
 	    atomic_fetch_add(&s->nr_unknown, 1) > UNKNOWN_MAX) {
 		counter_add(&s->stats[x->id]->unknown, 1);
 		uffd_unregister(s->uffd, addr, DAX_PAGE_SIZE);
@@ -264,6 +271,23 @@ static void init_mm(struct task *t)
 		      flags & UDAX_MAP_NOHUGE);
 }
 
+/*
+ * The kernel asks about permission first. A message that says otherwise is older than an
+ * mprotect(): at its next try the thread has its SIGSEGV, and exact tracking no fault.
+ * If it comes again the mapping was changed behind our back, or by a debugger.
+ */
+static bool is_forbidden(struct session *s, const struct region *r,
+			 const struct uffd_msg *msg, uint64_t addr)
+{
+	bool write = msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE;
+	uint32_t need = write ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC;
+
+	if (!r->file->exact ||
+	    atomic_load_explicit(&r->prot, memory_order_relaxed) & need)
+		return false;
+	return !comes_again(s, addr) || r->file->fs;
+}
+
 bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 		 uint64_t now)
 {
@@ -284,6 +308,13 @@ bool fault_serve(struct exec *x, struct session *s, const struct uffd_msg *msg,
 			bracket_drop(x, s, addr);
 		else
 			unknown(x, s, addr);
+		return false;
+	}
+	if (is_forbidden(s, r, msg, addr)) {
+		trace_drop(x, s, addr, msg->arg.pagefault.feat.ptid,
+			   UDAX_TRACE_DROP_CHANGING);
+		region_put(r);
+		uffd_wake(s->uffd, addr, DAX_PAGE_SIZE);
 		return false;
 	}
 	counter_add(&x->faults, 1);
