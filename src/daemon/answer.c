@@ -10,6 +10,17 @@
 #include "daemon/hold.h"
 
 /*
+ * The kernel's fault handlers hold the invalidate lock over dax_finish_sync_fault(), so
+ * that no punch can take the entry away before it is mapped: what follows has it.
+ */
+static bool keeps_inval(struct task *t)
+{
+	t->granted = t->op.kind == DAX_OP_FAULT && !t->op.ask.excl &&
+		     t->op.result & DAX_FAULT_NEEDDSYNC;
+	return t->granted;
+}
+
+/*
  * Answers that need no lock and no system call: they may be given, and the next
  * step run, without i_pages being dropped in between. That is one of the orders
  * in which the steps of all operations may run, the one in which nobody comes
@@ -23,8 +34,11 @@ bool answer_held(struct task *t)
 	case DAX_MORE:
 		return true;
 	case DAX_FSLOCK:
-		return !op->ask.excl && inval_trylock_shared(t->file);
+		return !op->ask.excl && !t->granted &&
+		       inval_trylock_shared(t->file);
 	case DAX_FSUNLOCK:
+		if (keeps_inval(t))
+			return true;
 		/* Released by run_one(), once i_pages is. */
 		t->inval_held = true;
 		return true;
@@ -141,6 +155,8 @@ static enum task_next do_fslock(struct exec *x, struct task *t)
 static enum task_next do_fsunlock(struct exec *x, struct task *t)
 {
 	if (t->next)	/* when the last operation is over */
+		return TASK_STEP;
+	if (keeps_inval(t))
 		return TASK_STEP;
 	if (t->kind == TASK_RANGE && t->locked) {
 		if (!x->may_block) {
