@@ -182,9 +182,15 @@ void live_log_drain(struct replay *r);
 /* The thread @tid is to be called @who: T0, main, child. */
 const char *live_who(struct live *l, pid_t tid);
 /*
- * Have messages of @tid been seen since the last call? Forgets it. @refused, if
- * not NULL: did the last of them come to SIGBUS?
+ * What messages there were of @tid since the last call, and forgets them. Of the mm's
+ * own copy, after a fault that met another's page in a private mapping, there is one
+ * only if that page was not there in reality.
  */
-bool live_log_seen(struct live *l, pid_t tid, bool *refused);
+struct live_seen {
+	bool slept;			/* some, be it of faults that were dropped */
+	bool all;			/* and the last was of the thread's last fault */
+	bool refused;			/* which came to SIGBUS */
+};
+struct live_seen live_log_seen(struct live *l, pid_t tid);
 
 #endif

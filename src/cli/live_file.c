@@ -323,12 +323,12 @@ static uint64_t read_page(struct replay *r, struct live_file *lf, uint64_t off,
 
 	live_read(r, lf->file, off, buf, len);
 	write_all(r, buffer(r, lf), buf, len, off);
-	live_log_seen(live_of(r), gettid(), NULL);
+	live_log_seen(live_of(r), gettid());
 	n = pread(lf->buffer, (void *)addr, len, off);
 	faults = live_count_faults() - faults;
 	live_settle(r);
 	if (n > 0 && private && faults &&
-	    !live_log_seen(live_of(r), gettid(), NULL))
+	    !live_log_seen(live_of(r), gettid()).all)
 		live_copied(r, addr, copied);
 	n = n > 0 ? n : 0;
 	if ((uint64_t)n < len)

@@ -32,7 +32,9 @@ struct live_log {
 	pid_t main;
 	struct seen {			/* threads with messages, @nr_seen */
 		pid_t tid;
+		bool served;		/* not only dropped */
 		bool refused;		/* the last came to SIGBUS */
+		bool copies;		/* ... met a page, which the mm will copy */
 	} seen[MAX_SEEN];
 	unsigned int nr_seen;
 };
@@ -76,27 +78,30 @@ static struct seen *find_seen(struct live_log *g, pid_t tid)
 	return NULL;
 }
 
-static void see(struct live_log *g, pid_t tid)
+static void see(struct live_log *g, pid_t tid, bool served)
 {
 	struct seen *seen = find_seen(g, tid);
 
-	if (!seen && g->nr_seen < MAX_SEEN)
+	if (!seen && g->nr_seen < MAX_SEEN) {
 		seen = &g->seen[g->nr_seen++];
-	if (seen)
 		*seen = (struct seen){ .tid = tid };
+	}
+	if (seen && served)
+		*seen = (struct seen){ .tid = tid, .served = true };
 }
 
-bool live_log_seen(struct live *l, pid_t tid, bool *refused)
+struct live_seen live_log_seen(struct live *l, pid_t tid)
 {
 	struct live_log *g = l->log;
 	struct seen *seen = find_seen(g, tid);
+	struct live_seen how = { .slept = seen };
 
-	if (refused)
-		*refused = seen && seen->refused;
 	if (!seen)
-		return false;
+		return how;
+	how.all = seen->served && !seen->copies;
+	how.refused = seen->refused;
 	*seen = g->seen[--g->nr_seen];
-	return true;
+	return how;
 }
 
 static void set_who(struct replay *r, pid_t tid)
@@ -200,7 +205,7 @@ static void page_fault(struct replay *r, const struct udax_trace_page_fault *p)
 
 	if (l->told)
 		return;
-	see(l->log, p->hdr.tid);
+	see(l->log, p->hdr.tid, true);
 	if (p->refill || !replay_named(r, p->address) ||
 	    (l->populating && p->hdr.tid == (uint32_t)l->log->main))
 		return;
@@ -227,12 +232,15 @@ static void attempt(struct replay *r, size_t end)
 	struct seen *seen;
 	size_t i = end;
 
+	bool copy = !d->order && d->flags & DAX_FAULT_FLAG_WRITE &&
+		    live_is_private(r, d->address);
+
 	seen = find_seen(live_of(r)->log, d->hdr.tid);
-	if (seen)
+	if (seen) {
 		seen->refused = d->result & DAX_FAULT_SIGBUS;
-	if (!d->order && d->flags & DAX_FAULT_FLAG_WRITE &&
-	    live_is_private(r, d->address) &&
-	    strcmp(live_who(live_of(r), d->hdr.tid), "child"))
+		seen->copies = copy && d->result == DAX_FAULT_NOPAGE;
+	}
+	if (copy && strcmp(live_who(live_of(r), d->hdr.tid), "child"))
 		live_note_copy(r, d->address);
 	while (i && !(g->record[i].hdr.type == UDAX_TRACE_FAULT &&
 		      g->record[i].hdr.cause == d->hdr.cause))
@@ -272,6 +280,9 @@ static void tell(struct replay *r, size_t i)
 	switch (rec->hdr.type) {
 	case UDAX_TRACE_PAGE_FAULT:
 		page_fault(r, &rec->page_fault);
+		break;
+	case UDAX_TRACE_DROP:
+		see(live_of(r)->log, rec->hdr.tid, false);
 		break;
 	case UDAX_TRACE_FAULT_DONE:
 		if (rec->done.kind == DAX_OP_FAULT)

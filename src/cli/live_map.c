@@ -222,11 +222,11 @@ static int populate_copy(struct replay *r, uint64_t addr)
 	long faults = live_count_faults();
 	int rc;
 
-	live_log_seen(live_of(r), gettid(), NULL);
+	live_log_seen(live_of(r), gettid());
 	rc = sys(madvise((void *)addr, DAX_PAGE_SIZE, MADV_POPULATE_WRITE));
 	faults = live_count_faults() - faults;
 	live_settle(r);
-	if (!rc && faults && !live_log_seen(live_of(r), gettid(), NULL))
+	if (!rc && faults && !live_log_seen(live_of(r), gettid()).all)
 		live_copied(r, addr, copied);
 	return rc;
 }

@@ -198,15 +198,18 @@ static bool hits(struct replay *r, const struct live_access *a, bool write,
 }
 
 /*
- * Would the CPU have found a translation? Of a huge pmd there are in reality but
- * the pages that were touched.
+ * Would the CPU have found a translation? udaxd's table says it: of a huge pmd there
+ * are in reality but the pages that were touched, and what an mprotect() has dropped
+ * is there until the agent zaps it. Of private copies the CPU knows more, but not if
+ * the thread @slept in a fault that udaxd knew of: from there the kernel tries again
+ * by itself, and the code is of what was before.
  */
-static bool is_mapped(struct replay *r, const struct live_access *a,
+static bool is_mapped(struct replay *r, const struct live_access *a, bool slept,
 		      unsigned int child)
 {
 	const struct vma *vma = mm_find_vma(&r->mm, a->addr);
 
-	if (a->error & PF_PROT)
+	if (!slept && a->private && a->error & PF_PROT)
 		return true;
 	return vma && vma->flags & VMA_ACCESS && hits(r, a, false, child);
 }
@@ -237,12 +240,13 @@ static void probe(struct replay *r, const struct live_access *a, pid_t tid,
 static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 		     unsigned int child, struct replay_access *out)
 {
-	bool seen, refused, copied;
+	struct live_seen seen;
+	bool copied;
 
 	live_settle(r);
-	seen = live_log_seen(live_of(r), tid, &refused);
+	seen = live_log_seen(live_of(r), tid);
 	/* The mm's own copy of a page of a private mapping. */
-	copied = !a->signal && !seen && a->faults && a->write && a->private;
+	copied = !a->signal && !seen.all && a->faults && a->write && a->private;
 	/* Or one of another thread's, which the kernel had still to make. */
 	if (copied && !a->copied && hits(r, a, true, child))
 		copied = false;
@@ -251,10 +255,10 @@ static void conclude(struct replay *r, const struct live_access *a, pid_t tid,
 	out->outcome = a->signal == SIGSEGV ? REPLAY_SIGSEGV :
 		       a->signal == SIGBUS ? REPLAY_SIGBUS : REPLAY_OK;
 	/* A fault was under way when the file was cut: that is the one. */
-	if (a->signal == SIGBUS && refused)
+	if (a->signal == SIGBUS && seen.refused)
 		return;
 	if (a->signal || copied)
-		log_fault(r, a, tid, copied || is_mapped(r, a, child));
+		log_fault(r, a, tid, copied || is_mapped(r, a, seen.slept, child));
 	if (copied && !child)
 		live_note_copy(r, a->addr);
 	/* That a copy is copied again, or taken over, the file never knows. */
@@ -280,7 +284,11 @@ void live_copied(struct replay *r, uint64_t addr, bool had_copy)
 void live_refused(struct replay *r, uint64_t addr, bool write)
 {
 	struct live *l = live_of(r);
-	struct live_access a = { .addr = addr, .write = write };
+	struct live_access a = {
+		.addr = addr,
+		.write = write,
+		.private = live_is_private(r, addr),
+	};
 
 	current = &a;
 	if (!sigsetjmp(escape, 1)) {
@@ -291,7 +299,7 @@ void live_refused(struct replay *r, uint64_t addr, bool write)
 	}
 	current = NULL;
 	if (a.signal && !l->populating)
-		log_fault(r, &a, gettid(), is_mapped(r, &a, 0));
+		log_fault(r, &a, gettid(), is_mapped(r, &a, false, 0));
 	if (a.signal == SIGBUS)
 		probe(r, &a, gettid(), 0);
 }

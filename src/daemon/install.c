@@ -413,8 +413,8 @@ enum task_next install_private(struct exec *x, struct task *t)
 {
 	if (hand_over(x, t, false))
 		return TASK_AWAY;
-	/* finish_fault(): another thread's copy is there. */
-	if (t->file->exact && pgtable_has(&t->region->pt, t->addr, true)) {
+	/* finish_fault(): another thread's page is there, or its copy. */
+	if (t->file->exact && pgtable_has(&t->region->pt, t->addr, false)) {
 		t->op.ans.error = -EEXIST;
 		return TASK_STEP;
 	}
