@@ -79,7 +79,11 @@ bool live_is_private(struct replay *r, uint64_t addr)
 
 void live_note_copy(struct replay *r, uint64_t addr)
 {
-	mm_find_vma(&r->mm, addr)->flags |= VMA_ANON;
+	struct vma *vma = mm_find_vma(&r->mm, addr);
+
+	/* By the time that a thread is joined it may have moved. */
+	if (vma)
+		vma->flags |= VMA_ANON;
 }
 
 /* ------------------------------------------------------- mmap and munmap */
