@@ -135,11 +135,15 @@ static void faults_again(struct world *w, unsigned int total, unsigned int *n)
 
 static void world_end(struct world *w)
 {
+	struct task *t, *next;
+
 	assert_int_equal(uffd_zeropage(w->s.uffd, page(w, 0),
 				       PAGES * DAX_PAGE_SIZE, true), 0);
 	for (unsigned int i = 0; i < w->nr; i++)
 		assert_int_equal(pthread_join(w->threads[i], NULL), 0);
 	munmap((void *)(uintptr_t)w->map, PAGES * DAX_PAGE_SIZE);
+	list_for_each_safe(t, next, &w->x.free, link)
+		free(t);
 	close(w->s.uffd);
 	pgtable_exit(&w->region.pt);
 	free(w);
