@@ -150,24 +150,43 @@ static int map_4k(struct exec *x, struct task *t)
 	return settle(x, t, err, t->addr, DAX_PAGE_SIZE, t->write);
 }
 
+/*
+ * Is the window mapped? MADV_COLLAPSE gives each VMA its part, finds no window in the
+ * parts of one that is cut in two, and says that all went well (madvise_collapse()). So
+ * the page that faulted is asked for, which is EEXIST under a huge pmd.
+ */
+static int collapsed(struct exec *x, struct task *t, uint64_t head)
+{
+	struct session *s = t->region->session;
+	struct media *m = t->file->media;
+	int err = uffd_continue(s->uffd, t->addr, DAX_PAGE_SIZE, false, true, NULL);
+
+	if (err != -EEXIST) {
+		if (!err) {
+			counter_add(&t->stats->nohuge, 1);
+			folio_set(t, FOLIO_NOHUGE);
+		}
+		return err;
+	}
+	if (m->ops->set_huge && folio_get(t) != FOLIO_HUGE)
+		m->ops->set_huge(m, folio_pos(t));
+	folio_set(t, FOLIO_HUGE);
+	counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
+	uffd_wake(s->uffd, head, DAX_PMD_SIZE);
+	return 0;
+}
+
 /* A real PMD, or 512 PTEs where none can be had. */
 static int collapse(struct exec *x, struct task *t, uint64_t head)
 {
 	struct session *s = t->region->session;
-	struct media *m = t->file->media;
 	int err;
 
 	if (folio_get(t) != FOLIO_NOHUGE && s->pidfd >= 0 &&
-	    media_cleared(m, folio_pos(t))) {
+	    media_cleared(t->file->media, folio_pos(t))) {
 		err = uffd_collapse(s->pidfd, head);
-		if (!err) {
-			if (m->ops->set_huge && folio_get(t) != FOLIO_HUGE)
-				m->ops->set_huge(m, folio_pos(t));
-			folio_set(t, FOLIO_HUGE);
-			counter_add(&t->stats->huge_bytes, DAX_PMD_SIZE);
-			uffd_wake(s->uffd, head, DAX_PMD_SIZE);
-			return 0;
-		}
+		if (!err)
+			return collapsed(x, t, head);
 		if (err != -EAGAIN && err != -ESRCH)
 			folio_set(t, FOLIO_NOHUGE);
 	}

@@ -26,3 +26,14 @@ for alloc in "alloc 0 4m" ""; do
 	test "$native" = "1 2 3 4 " ||
 		fail "the file holds $native"
 done
+
+# In two halves, each of a VMA that has windows of its own: MADV_COLLAPSE says that all
+# went well, and maps nothing.
+rm -f "$f"
+udax_run "$base/p" -- "$mapper" "$f" size 8m alloc 0 8m map 0 8m rw \
+	advise random 3m 5m put 2m 1 put 3m 2 put 4092k 3 put 6m 4 sync \
+	</dev/null || fail "the program, two halves"
+expect_faults
+expect faults.pmd -gt 0
+native=$("$mapper" "$f" map 0 8m r get 2m get 3m get 4092k get 6m | tr '\n' ' ')
+test "$native" = "1 2 3 4 " || fail "the file holds $native"
