@@ -93,7 +93,7 @@ class File:
 def main():
     rng = random.Random(4711)
     files = [File("a"), File("b")]
-    for _ in range(250):
+    for _ in range(150):
         f = rng.choice(files)
         f.mapped(rng)
         rng.choice(File.CHANGES)(f, rng)

@@ -20,7 +20,7 @@ changes () {
 			wait $!' sh "$1" "$python" "$remap" </dev/null ||
 		fail "remap.py in $1"
 	expect_pmd
-	expect mappings -ge 500
+	expect mappings -ge 300
 	rm -r "$1"
 }
 
@@ -36,7 +36,9 @@ lingers () {
 }
 
 # counts OUT [OP...]: the same with and without a pause in which udaxd forgets the
-# file. An answer to `wait` is a line from $scratch/in.
+# file. Each pause by itself changes nothing: the 4K entries that the small mapping
+# makes if the file was forgotten are in a window that is not touched again. An answer
+# to `wait` is a line from $scratch/in.
 counts () {
 	out=$1
 	shift
@@ -45,7 +47,7 @@ counts () {
 		map 0 6m rw fill 0 5m 1 unmap "$@" \
 		map 0 6m rw check 0 5m 1 put 5m 7 unmap "$@" \
 		map 0 1m r check 0 1m 1 unmap "$@" \
-		map 0 6m rw check 0 5m 1 zero 5200k 8k unmap \
+		map 0 6m rw check 2m 3m 1 zero 5200k 8k unmap \
 		<"$scratch/in" >"$out" || fail "mapper"
 	for name in faults.total faults.pte faults.pmd mappings \
 		fallback.conflict fallback.eof; do
