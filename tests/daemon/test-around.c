@@ -41,20 +41,6 @@ struct world {
 
 static bool have_wp;
 
-/* What main() has of udaxd; nobody here calls it. */
-void logmsg(const char *fmt, ...)
-{
-}
-
-void logv(const struct udaxd *d, const char *fmt, ...)
-{
-}
-
-void udaxd_stop(struct udaxd *d)
-{
-	abort();
-}
-
 /* A file of PAGES pages, mapped and armed, of which nothing is mapped yet. */
 static struct world *world_new(bool wp)
 {

@@ -6,20 +6,16 @@
  * looked at anew. The program is this one.
  */
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "daemon/session.h"
-#include "io/uffd.h"
+#include "sleepers.h"
 
 #define PAGES (DROPPED_MAX + 3u)
 
@@ -31,45 +27,16 @@ struct world {
 	struct file file;
 	struct region region;
 	struct fault_stats stats, *per_exec[1];
-	volatile char *map;
-	pthread_t threads[PAGES];
-	unsigned int nr;
+	struct sleepers sl;
 };
-
-
-/* What main() has of udaxd; nobody here calls it. */
-void logmsg(const char *fmt, ...)
-{
-}
-
-void logv(const struct udaxd *d, const char *fmt, ...)
-{
-}
-
-void udaxd_stop(struct udaxd *d)
-{
-	abort();
-}
-
-static uint64_t page(const struct world *w, unsigned int nr)
-{
-	return (uintptr_t)w->map + nr * DAX_PAGE_SIZE;
-}
 
 static struct world *world_new(void)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	uint64_t granted;
 
 	assert_non_null(w);
-	w->map = mmap(NULL, PAGES * DAX_PAGE_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(w->map, MAP_FAILED);
-	w->s.uffd = uffd_open(-1, true);
-	assert_true(w->s.uffd >= 0);
-	assert_int_equal(uffd_api(w->s.uffd, 0, 0, &granted), 0);
-	assert_int_equal(uffd_register(w->s.uffd, (uintptr_t)w->map,
-				       PAGES * DAX_PAGE_SIZE, UFFD_MISSING), 0);
+	sleepers_init(&w->sl, PAGES);
+	w->s.uffd = w->sl.uffd;
 	w->execs[0] = &w->x;
 	w->d.execs = w->execs;
 	w->d.nr_execs = 1;
@@ -86,65 +53,33 @@ static struct world *world_new(void)
 	w->file.exact = true;
 	w->region.session = &w->s;
 	w->region.file = &w->file;
-	assert_int_equal(pgtable_init(&w->region.pt, page(w, 0), page(w, PAGES)),
-			 0);
+	assert_int_equal(pgtable_init(&w->region.pt, sleepers_page(&w->sl, 0),
+				      sleepers_page(&w->sl, PAGES)), 0);
 	return w;
-}
-
-static void *touch(void *at)
-{
-	(void)*(volatile char *)at;
-	return NULL;
-}
-
-/* The page of the next fault, by its number; -1: there is none. */
-static int next_fault(struct world *w, int patience_ms)
-{
-	struct pollfd p = { .fd = w->s.uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	if (poll(&p, 1, patience_ms) != 1)
-		return -1;
-	assert_int_equal(uffd_read(w->s.uffd, &msg, 1), 1);
-	assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
-	return (int)((msg.arg.pagefault.address - page(w, 0)) / DAX_PAGE_SIZE);
-}
-
-/* A thread that sleeps in its fault on page @nr, whose message was read. */
-static void sleeper(struct world *w, unsigned int nr)
-{
-	assert_int_equal(pthread_create(&w->threads[w->nr++], NULL, touch,
-					(void *)(uintptr_t)page(w, nr)), 0);
-	assert_int_equal(next_fault(w, -1), nr);
 }
 
 static void drop(struct world *w, unsigned int nr)
 {
-	sleeper(w, nr);
-	bracket_drop(&w->x, &w->s, page(w, nr));
+	sleepers_add(&w->sl, nr);
+	bracket_drop(&w->x, &w->s, sleepers_page(&w->sl, nr));
 }
 
 /* How often each of the pages faults until @total have. */
 static void faults_again(struct world *w, unsigned int total, unsigned int *n)
 {
 	for (unsigned int i = 0; i < total; i++)
-		n[next_fault(w, -1)]++;
+		n[sleepers_next(&w->sl, -1)]++;
 	/* Were there another, it would have come with them. */
-	assert_int_equal(next_fault(w, 0), -1);
+	assert_int_equal(sleepers_next(&w->sl, 0), -1);
 }
 
 static void world_end(struct world *w)
 {
 	struct task *t, *next;
 
-	assert_int_equal(uffd_zeropage(w->s.uffd, page(w, 0),
-				       PAGES * DAX_PAGE_SIZE, true), 0);
-	for (unsigned int i = 0; i < w->nr; i++)
-		assert_int_equal(pthread_join(w->threads[i], NULL), 0);
-	munmap((void *)(uintptr_t)w->map, PAGES * DAX_PAGE_SIZE);
+	sleepers_exit(&w->sl);
 	list_for_each_safe(t, next, &w->x.free, link)
 		free(t);
-	close(w->s.uffd);
 	pgtable_exit(&w->region.pt);
 	free(w);
 }
@@ -154,7 +89,7 @@ static void test_wakes_the_dropped(void **state)
 	struct world *w = world_new();
 	unsigned int n[PAGES] = { 0 };
 
-	sleeper(w, 1);		/* in service when the bracket begins */
+	sleepers_add(&w->sl, 1);		/* in service when the bracket begins */
 	bracket_block(&w->s, false);
 	drop(w, 0);
 	drop(w, 2);
@@ -218,7 +153,7 @@ static void test_late(void **state)
 
 static int install(struct world *w, unsigned int nr)
 {
-	return install_begin_or_defer(&w->x, &w->region, page(w, nr), false,
+	return install_begin_or_defer(&w->x, &w->region, sleepers_page(&w->sl, nr), false,
 				      false);
 }
 
@@ -228,12 +163,12 @@ static void test_defers(void **state)
 	struct world *w = world_new();
 	unsigned int n[PAGES] = { 0 };
 
-	sleeper(w, 2);
+	sleepers_add(&w->sl, 2);
 	bracket_block(&w->s, false);
 	assert_int_equal(install(w, 2), -EINPROGRESS);
-	assert_true(pgtable_has(&w->region.pt, page(w, 2), false));
-	assert_false(pgtable_has(&w->region.pt, page(w, 2), true));
-	assert_int_equal(next_fault(w, 0), -1);
+	assert_true(pgtable_has(&w->region.pt, sleepers_page(&w->sl, 2), false));
+	assert_false(pgtable_has(&w->region.pt, sleepers_page(&w->sl, 2), true));
+	assert_int_equal(sleepers_next(&w->sl, 0), -1);
 	bracket_release(&w->s);
 	faults_again(w, 1, n);
 	assert_int_equal(n[2], 1);
@@ -248,16 +183,16 @@ static void test_drops(void **state)
 	struct world *w = world_new();
 	unsigned int n[PAGES] = { 0 };
 
-	sleeper(w, 0);
-	sleeper(w, 1);
+	sleepers_add(&w->sl, 0);
+	sleepers_add(&w->sl, 1);
 	bracket_block(&w->s, false);
 	w->file.exact = false;
 	assert_int_equal(install(w, 0), -EAGAIN);
 	w->file.exact = true;
 	atomic_store(&w->region.dead, true);
 	assert_int_equal(install(w, 1), -EAGAIN);
-	assert_false(pgtable_has(&w->region.pt, page(w, 0), false));
-	assert_false(pgtable_has(&w->region.pt, page(w, 1), false));
+	assert_false(pgtable_has(&w->region.pt, sleepers_page(&w->sl, 0), false));
+	assert_false(pgtable_has(&w->region.pt, sleepers_page(&w->sl, 1), false));
 	bracket_release(&w->s);
 	faults_again(w, 2, n);
 	assert_int_equal(n[0], 1);
@@ -277,11 +212,11 @@ static void test_mmap_lock(void **state)
 	w->s.mmap_lock.on = true;
 	assert_true(mmap_lock_write(&w->x, &w->s, &begin));
 	bracket_block(&w->s, false);
-	sleeper(w, 3);
-	m.arg.pagefault.address = page(w, 3);
+	sleepers_add(&w->sl, 3);
+	m.arg.pagefault.address = sleepers_page(&w->sl, 3);
 	mmap_lock_fault(&w->x, &w->s, &m, 0);
 	assert_false(exec_none_served(&w->d));
-	assert_int_equal(next_fault(w, 0), -1);
+	assert_int_equal(sleepers_next(&w->sl, 0), -1);
 	bracket_release(&w->s);
 	mmap_lock_let_in(&w->x, &w->s);
 	faults_again(w, 1, n);
@@ -293,7 +228,6 @@ static void test_mmap_lock(void **state)
 
 int main(void)
 {
-	int fd = uffd_open(-1, true);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wakes_the_dropped),
 		cmocka_unit_test(test_forgets),
@@ -304,10 +238,6 @@ int main(void)
 		cmocka_unit_test(test_mmap_lock),
 	};
 
-	if (fd < 0) {
-		print_message("no userfaultfd\n");
-		return 77;
-	}
-	close(fd);
+	sleepers_required();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
