@@ -26,55 +26,34 @@ static bool room(struct race_graph *g, void **items, uint32_t nr, uint32_t *max,
 
 /* --------------------------------------------------------------- states */
 
-uint32_t graph_add(struct race_graph *g)
+/* The state of that key; *@fresh: there was none. */
+static uint32_t state_of(struct race_graph *g, const void *key, size_t len, bool *fresh)
 {
+	uint32_t nr = intern_add(&g->states, key, len);
+
+	*fresh = false;
+	g->nomem |= g->states.nomem;
+	if (g->nomem || nr < g->nr_nodes)
+		return nr;
 	if (!room(g, (void **)&g->node, g->nr_nodes, &g->max_nodes,
 		  sizeof(*g->node)))
 		return RACE_END;
-	memset(&g->node[g->nr_nodes], 0, sizeof(*g->node));
-	return g->nr_nodes++;
-}
-
-static bool grow_table(struct race_graph *g)
-{
-	uint32_t size = g->size ? 2 * g->size : 1 << 12, i, k;
-	uint32_t *table = calloc(size, sizeof(*table));
-
-	if (!table) {
-		g->nomem = true;
-		return false;
-	}
-	for (i = RACE_END + 1; i < g->nr_nodes; i++) {
-		for (k = g->node[i].hash[0] & (size - 1); table[k];
-		     k = (k + 1) & (size - 1))
-			;
-		table[k] = i;
-	}
-	free(g->table);
-	g->table = table;
-	g->size = size;
-	return true;
+	memset(&g->node[g->nr_nodes++], 0, sizeof(*g->node));
+	*fresh = true;
+	return nr;
 }
 
 uint32_t graph_state(struct race_graph *g, const uint64_t hash[2], bool *fresh)
 {
-	uint32_t k, nr;
+	return state_of(g, hash, 2 * sizeof(*hash), fresh);
+}
 
-	*fresh = false;
-	if (2 * g->nr_nodes >= g->size && !grow_table(g))
-		return RACE_END;
-	for (k = hash[0] & (g->size - 1); (nr = g->table[k]);
-	     k = (k + 1) & (g->size - 1))
-		if (g->node[nr].hash[0] == hash[0] &&
-		    g->node[nr].hash[1] == hash[1])
-			return nr;
-	nr = graph_add(g);
-	if (g->nomem)
-		return nr;
-	memcpy(g->node[nr].hash, hash, sizeof(g->node[nr].hash));
-	g->table[k] = nr;
-	*fresh = true;
-	return nr;
+/* Its own number is no hash's length. */
+uint32_t graph_add(struct race_graph *g)
+{
+	bool fresh;
+
+	return state_of(g, &g->nr_nodes, sizeof(g->nr_nodes), &fresh);
 }
 
 void graph_edge(struct race_graph *g, uint32_t from, uint32_t label, uint32_t to)
@@ -104,10 +83,13 @@ void graph_finish(struct race_graph *g, uint32_t node)
 
 void graph_init(struct race_graph *g)
 {
+	bool fresh;
+
 	memset(g, 0, sizeof(*g));
 	said_init(&g->said);
-	graph_add(g);
-	graph_add(g);
+	intern_init(&g->states);
+	state_of(g, "", 0, &fresh);		/* RACE_BEGIN */
+	graph_add(g);				/* RACE_END */
 	if (!g->nomem)
 		g->node[RACE_END].set = said_nothing(&g->said);
 }
@@ -118,7 +100,7 @@ void graph_exit(struct race_graph *g)
 	free(g->node);
 	free(g->edge);
 	free(g->finished);
-	free(g->table);
+	intern_exit(&g->states);
 }
 
 /* ------------------------------------------------------------- outcomes */

@@ -17,7 +17,6 @@
 #define RACE_END	1U	/* nothing more happens */
 
 struct race_node {
-	uint64_t hash[2];
 	uint32_t edge;		/* the first, + 1 */
 	uint32_t set;		/* what is said from here on */
 	uint32_t finished;	/* the how manieth; 0: not yet */
@@ -35,8 +34,7 @@ struct race_graph {
 	uint32_t nr_edges, max_edges;
 	uint32_t *finished;	/* nodes, in this order */
 	uint32_t nr_finished, max_finished;
-	uint32_t *table;	/* nodes by hash; 0 is a free place */
-	uint32_t size;		/* a power of two */
+	struct intern states;	/* hashes; numbers are those of nodes */
 	struct said said;
 	bool nomem;
 };
